@@ -1,0 +1,86 @@
+"""Between Flask and the flow: who calls, what came, what goes back."""
+
+from typing import Any
+
+from flask import Response, current_app, g, request
+
+from service.call import Incoming
+from service.errors import Forbidden, Unauthenticated, UnsupportedMediaType
+from service.gateway import Reply
+from service.ledger.holds import Account
+from service.ledger.refusals import invalid_api_key
+from service.secrets import shard_of
+from service.services import Services
+
+# What a caller may say to the upstream, besides the body.
+UP = ("accept", "openai-beta", "x-client-request-id")
+# A caller that takes nothing for so long has gone, whatever its socket says.
+STALLED_CALLER_SECONDS = 60
+
+
+def services() -> Services:
+    found: Services = current_app.extensions["spendgate"]
+    return found
+
+
+def bearer() -> str:
+    """The secret of `Authorization: Bearer`. Raises 401."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Unauthenticated(
+            "You didn't provide an API key. Send it as the header 'Authorization: Bearer sk-sg-...'."
+        )
+    return secret.strip()
+
+
+def api_secret() -> str:
+    """The caller's API key, well-formed. Raises 401; 403 for an admin key."""
+    secret = bearer()
+    if shard_of(secret) is None:
+        if services().stores.admins.is_admin(secret):
+            raise Forbidden("This is an admin key; models take an API key.", code="wrong_key_kind")
+        raise invalid_api_key()
+    return secret
+
+
+def caller() -> Account:
+    """The caller's account, for what costs nothing."""
+    return services().stores.keys.authenticate(api_secret())
+
+
+def incoming() -> Incoming:
+    """The request as the gateway takes it. Raises 401, 403, 413, 415."""
+    secret = api_secret()
+    require_json()
+    return Incoming(
+        secret=secret,
+        raw=request.get_data(cache=False),
+        request_id=g.request_id,
+        headers={name: request.headers[name] for name in UP if name in request.headers},
+        wants_stream_cost=request.headers.get("x-spendgate-stream-cost", "").lower() == "true",
+    )
+
+
+def require_json() -> None:
+    """Raise 415 for a body that says it is no JSON; one that says nothing is taken for it."""
+    kind = request.mimetype
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"The body must be JSON ('Content-Type: application/json'), not '{kind[:80]}'."
+        )
+
+
+def outgoing(reply: Reply) -> Response:
+    """A reply as the caller gets it."""
+    if isinstance(reply.body, bytes):
+        return Response(reply.body, reply.status, reply.headers)
+    return streamed(reply.body, reply.status, reply.headers)
+
+
+def streamed(body: Any, status: int, headers: dict[str, str]) -> Response:
+    """An iterator of bytes as a response that closes it in any case, begun or not."""
+    if (sock := request.environ.get("gunicorn.socket")) is not None:
+        sock.settimeout(STALLED_CALLER_SECONDS)
+    response = Response(body, status, headers, direct_passthrough=True)
+    response.call_on_close(body.close)
+    return response

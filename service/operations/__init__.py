@@ -1,0 +1,1 @@
+"""The endpoints that cost money, one file each: what differs between them is data, an `Operation`."""

@@ -1,0 +1,147 @@
+"""The greatest a chat completion can cost.
+
+Input: every token at the dearest class it can fall in. Text is counted over all that is sent, JSON
+syntax and all, plus a fixed allowance for what the provider puts around it; below 2 kB a byte counts
+as a token, since no tokenizer makes more tokens than bytes. Images count as their family's documented
+maximum (service.pricing.images); files and audio, whose tokens no count of bytes bounds, and images
+without a documented maximum, as the whole context window. No input exceeds the window: the upstream
+refuses it.
+
+Output: the cap times the choices, at the dearest output class.
+"""
+
+import json
+from typing import Any
+
+from service.errors import InvalidRequest, ModelNotPriced
+from service.ledger.holds import Demand
+from service.operations.base import Body
+from service.pricing.catalog import Model
+from service.pricing.images import most_image_tokens
+from service.pricing.rates import Rates
+from service.pricing.tokens import count_at_most
+
+SMALL_BODY_BYTES = 2_048
+ALLOWANCE_TOKENS = 64
+# With tools the provider adds instructions of its own (a few hundred tokens at most).
+TOOLS_ALLOWANCE_TOKENS = 512
+FLOOR_TOKENS = 512
+REASONING_FLOOR_TOKENS = 4_096
+MOST_PICO_USD = 2**53
+
+
+def chat_demand(body: Body, model: Model) -> Demand:
+    """The bound of a chat body. Raises ModelNotPriced if it can reach a class without a rate."""
+    fields = body.fields
+    input_tokens = _input_tokens(body, model)
+    rates = model.rates.at(input_tokens)
+    input_rate, output_rate = _input_rate(fields, rates, model), _output_rate(fields, rates, model)
+    cap, floor = _cap(body, model)
+    demand = Demand(
+        input_tokens=input_tokens,
+        input_pico_usd=input_tokens * input_rate,
+        output_pico_usd=output_rate * (fields.get("n") or 1),
+        cap_tokens=cap,
+        floor_tokens=floor,
+    )
+    if demand.input_pico_usd + demand.cap_tokens * demand.output_pico_usd >= MOST_PICO_USD:
+        raise InvalidRequest(
+            "This request could cost thousands of dollars; ask for fewer choices.", param="n"
+        )
+    return demand
+
+
+def _cap(body: Body, model: Model) -> tuple[int, int]:
+    """The cap in tokens, and the least it may be narrowed to (0: not at all)."""
+    own = body.fields.get("max_completion_tokens") or body.fields.get("max_tokens")
+    if body.unknown:
+        # A field nobody here knows might lift the cap: the model's own maximum holds in any case.
+        return model.max_output_tokens, 0
+    if own:
+        return min(own, model.max_output_tokens), 0
+    floor = REASONING_FLOOR_TOKENS if model.reasons else FLOOR_TOKENS
+    return model.max_output_tokens, min(floor, model.max_output_tokens)
+
+
+def _input_tokens(body: Body, model: Model) -> int:
+    window = model.context_window
+    if body.unknown and window is not None:
+        return window
+    if len(body.raw) <= SMALL_BODY_BYTES and not has_media(body.fields):
+        tokens = len(body.raw)
+    else:
+        text, media_tokens = _without_media(body.fields, model)
+        if media_tokens is None:
+            if window is None:
+                raise ModelNotPriced(
+                    f"The input of '{model.name}' cannot be bounded: its context window is not known.",
+                    param="messages",
+                )
+            return window
+        tokens = count_at_most(text, model.encoding, window) + media_tokens
+    tokens += ALLOWANCE_TOKENS + (TOOLS_ALLOWANCE_TOKENS if _has_tools(body.fields) else 0)
+    return tokens if window is None else min(tokens, window)
+
+
+def _has_tools(fields: dict[str, Any]) -> bool:
+    return bool(fields.get("tools") or fields.get("functions"))
+
+
+def _parts(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every content part of every message."""
+    contents = [message.get("content") for message in fields["messages"]]
+    return [part for content in contents if isinstance(content, list) for part in content]
+
+
+def has_media(fields: dict[str, Any]) -> bool:
+    return any(part.get("type") in ("image_url", "file", "input_audio") for part in _parts(fields))
+
+
+def _without_media(fields: dict[str, Any], model: Model) -> tuple[str, int | None]:
+    """The body's text without images, and the most tokens these can be (None: the whole window)."""
+    tokens = 0
+    for part in _parts(fields):
+        if part.get("type") in ("file", "input_audio"):
+            return "", None
+        if part.get("type") == "image_url":
+            most = most_image_tokens(model.name, part["image_url"].get("detail"))
+            if most is None:
+                return "", None
+            tokens += most
+    return _text(fields), tokens
+
+
+def _text(fields: dict[str, Any]) -> str:
+    """The body as JSON, images left out."""
+
+    def bare(message: dict[str, Any]) -> dict[str, Any]:
+        content = message.get("content")
+        if not isinstance(content, list):
+            return message
+        return {**message, "content": [part for part in content if part.get("type") != "image_url"]}
+
+    messages = [bare(message) for message in fields["messages"]]
+    return json.dumps({**fields, "messages": messages}, ensure_ascii=False)
+
+
+def _input_rate(fields: dict[str, Any], rates: Rates, model: Model) -> int:
+    classes = [rates.input, rates.cache_write]
+    types = {part.get("type") for part in _parts(fields)}
+    if "input_audio" in types:
+        classes.append(_required(rates.audio_input, "audio input", model))
+    if "image_url" in types:
+        classes.append(rates.image_input)
+    return max(rate for rate in classes if rate is not None)
+
+
+def _output_rate(fields: dict[str, Any], rates: Rates, model: Model) -> int:
+    rate = _required(rates.output, "output", model)
+    if "audio" in (fields.get("modalities") or ()) or fields.get("audio"):
+        rate = max(rate, _required(rates.audio_output, "audio output", model))
+    return rate
+
+
+def _required(rate: int | None, what: str, model: Model) -> int:
+    if rate is None:
+        raise ModelNotPriced(f"There is no price for {what} tokens of '{model.name}'.", param="model")
+    return rate

@@ -1,0 +1,115 @@
+"""What a chat completion says of its own cost: the usage object, or else the text to be counted."""
+
+from collections import defaultdict
+from typing import Any
+
+from service.pricing.tokens import COUNTING_ENCODING, count_tokens
+from service.pricing.usage import Usage
+
+# A stream is cut only when it is past its cap by more than counting can be off.
+CAP_SLACK_TOKENS = 16
+
+
+def read_chat_usage(body: dict[str, Any]) -> Usage | None:
+    """The `usage` at the top of a final object, and nowhere else. None if missing or impossible."""
+    reported = body.get("usage")
+    if not isinstance(reported, dict):
+        return None
+    inputs, outputs = reported.get("prompt_tokens_details"), reported.get("completion_tokens_details")
+    try:
+        usage = Usage(
+            input_tokens=_count(reported["prompt_tokens"]),
+            cached_input_tokens=_detail(inputs, "cached_tokens"),
+            cache_write_tokens=_detail(inputs, "cache_write_tokens"),
+            audio_input_tokens=_detail(inputs, "audio_tokens"),
+            output_tokens=_count(reported["completion_tokens"]),
+            reasoning_tokens=_detail(outputs, "reasoning_tokens"),
+            audio_output_tokens=_detail(outputs, "audio_tokens"),
+        )
+    except (KeyError, TypeError):
+        return None
+    return usage if usage.is_possible() else None
+
+
+def _detail(details: Any, name: str) -> int:
+    value = details.get(name) if isinstance(details, dict) else None
+    return 0 if value is None else _count(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("a token count is an integer")
+    return value
+
+
+class ChatTally:
+    """See `Tally`. Of a stream it keeps the text, by choice, so that it can be counted."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.model: str | None = None
+        self.service_tier: str | None = None
+        self._texts: dict[Any, list[str]] = defaultdict(list)
+        self._pieces: dict[Any, int] = defaultdict(int)
+        self._bytes_until_check: int | None = None
+
+    def add_final(self, body: dict[str, Any]) -> None:
+        self._add_head(body)
+        for number, choice in enumerate(_choices(body)):
+            self._add_message(number, choice.get("message"))
+
+    def add_chunk(self, chunk: dict[str, Any]) -> None:
+        self._add_head(chunk)
+        for choice in _choices(chunk):
+            self._add_message(choice.get("index"), choice.get("delta"))
+
+    def is_usage_only(self, chunk: dict[str, Any]) -> bool:
+        return chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
+
+    def output_tokens(self, encoding: str | None) -> int:
+        # A piece of a stream holds a token or more, however short its text.
+        return sum(
+            max(count_tokens("".join(texts), encoding or COUNTING_ENCODING), self._pieces[choice])
+            for choice, texts in self._texts.items()
+        )
+
+    def cap_passed(self, cap_tokens: int, encoding: str | None) -> bool:
+        if self._bytes_until_check is None:
+            self._bytes_until_check = cap_tokens
+        if self._bytes_until_check > 0:
+            return False
+        most = max(count_tokens("".join(t), encoding or COUNTING_ENCODING) for t in self._texts.values())
+        # A token is a byte or more, so the cap cannot be passed before that many more have come.
+        self._bytes_until_check = cap_tokens + CAP_SLACK_TOKENS - most
+        return most > cap_tokens + CAP_SLACK_TOKENS
+
+    def _add_head(self, body: dict[str, Any]) -> None:
+        if isinstance(body.get("model"), str):
+            self.model = body["model"]
+        if isinstance(body.get("service_tier"), str):
+            self.service_tier = body["service_tier"]
+        self.usage = read_chat_usage(body) or self.usage
+
+    def _add_message(self, choice: Any, message: Any) -> None:
+        if not isinstance(message, dict):
+            return
+        for text in _visible(message):
+            self._texts[choice].append(text)
+            self._pieces[choice] += 1
+            if self._bytes_until_check is not None:
+                self._bytes_until_check -= len(text.encode("utf-8", "replace"))
+
+
+def _choices(body: dict[str, Any]) -> list[dict[str, Any]]:
+    choices = body.get("choices")
+    return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+
+
+def _visible(message: dict[str, Any]) -> list[str]:
+    """The texts of a message or a delta that are output tokens."""
+    texts = [message.get("content"), message.get("refusal"), message.get("reasoning_content")]
+    calls = [call.get("function") for call in message.get("tool_calls") or () if isinstance(call, dict)]
+    for call in [*calls, message.get("function_call")]:
+        if isinstance(call, dict):
+            texts += [call.get("name"), call.get("arguments")]
+    return [text for text in texts if isinstance(text, str) and text]

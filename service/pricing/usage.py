@@ -1,0 +1,41 @@
+"""Usage: what one request used, in the classes that are priced."""
+
+from dataclasses import asdict, dataclass
+
+# More than any model can use in one request: a larger count is a broken answer, not a bill.
+MOST_TOKENS = 10**9
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens by class. The details are parts of the two totals: cached, cache write and audio input
+    of `input_tokens`; reasoning and audio output of `output_tokens`."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    audio_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+
+    def is_possible(self) -> bool:
+        """Whether a provider could mean this: no negative part, and no part above its whole."""
+        counts = asdict(self).values()
+        if any(count < 0 or count > MOST_TOKENS for count in counts):
+            return False
+        special = self.cached_input_tokens + self.cache_write_tokens
+        return (
+            special <= self.input_tokens
+            and self.audio_input_tokens <= self.input_tokens
+            and self.reasoning_tokens <= self.output_tokens
+            and self.audio_output_tokens <= self.output_tokens
+        )
+
+    def counts(self) -> dict[str, int]:
+        """The classes by name, for a row and a rollup."""
+        return asdict(self)
+
+    def __add__(self, other: "Usage") -> "Usage":
+        mine, others = asdict(self), asdict(other)
+        return Usage(**{name: mine[name] + others[name] for name in mine})

@@ -1,0 +1,30 @@
+"""What one running service is made of; the app keeps it, blueprints find it there."""
+
+from dataclasses import dataclass
+
+from service.config import Settings
+from service.continuation import Continuations
+from service.gateway import Gateway
+from service.ledger.landing import Landing
+from service.ledger.lease import Lease
+from service.pricing.catalog import Catalog
+from service.upstream.client import Upstream
+from service.wiring import Stores
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    stores: Stores
+    catalog: Catalog
+    upstream: Upstream
+    lease: Lease
+    landing: Landing
+    gateway: Gateway
+    continuations: Continuations
+
+    def shut_down(self, timeout_seconds: float) -> None:
+        """Let what must be written land, then give the lease up."""
+        self.landing.flush(timeout_seconds)
+        self.landing.stop()
+        self.lease.stop()

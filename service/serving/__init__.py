@@ -1,0 +1,1 @@
+"""Running the service: the web server's options and the embedded Redis."""

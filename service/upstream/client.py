@@ -1,0 +1,79 @@
+"""The way to the provider: the official SDK as client, without its retries.
+
+A retried call may be billed twice, and callers' own SDKs retry anyway. The SDK keeps credentials,
+addresses and versions right; the bytes that go up are the caller's own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import openai
+
+from service.upstream.answer import Answer
+from service.upstream.errors import Unanswered, translate
+from service.upstream.transport import Urllib3Transport
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+
+
+class Upstream:
+    """One upstream. `is_sandbox`: the built-in one, which costs nothing."""
+
+    def __init__(
+        self, *, base_url: str, api_key: str | None, timeout_seconds: float, is_sandbox: bool = False
+    ) -> None:
+        self.is_sandbox = is_sandbox
+        http_client = httpx2.Client(transport=Urllib3Transport())
+        # An upstream that needs no key gets a placeholder, since the SDK insists on one.
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            api_key=api_key or "none",
+            max_retries=0,
+            timeout=httpx2.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
+            http_client=http_client,
+        )
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        stream: bool,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> Answer:
+        """Send a body; the answer whatever its status. Raises NotSent, Unanswered, TimedOut.
+
+        The time-out (the upstream's own if None) is for each read, as SDKs have it.
+        """
+        options: Any = {"headers": {"content-type": "application/json", **headers}}
+        if timeout_seconds is not None:
+            options["timeout"] = timeout_seconds
+        try:
+            response = self._client.post(
+                path,
+                cast_to=httpx2.Response,
+                content=body,
+                options=options,
+                # The response itself comes back either way; `stream` says whether its body was read.
+                stream=stream,
+            )
+        except openai.APIStatusError as error:
+            return Answer(error.response)
+        except openai.APIConnectionError as error:
+            raise translate(error.__cause__ or error) from error
+        except httpx2.TransportError as error:
+            raise translate(error) from error
+        except openai.OpenAIError as error:
+            raise Unanswered("The upstream's answer could not be read.") from error
+        return Answer(response)
+
+    def get(self, path: str) -> Answer:
+        """Ask for something that is free. Raises NotSent, Unanswered, TimedOut."""
+        try:
+            return Answer(self._client.get(path, cast_to=httpx2.Response))
+        except openai.APIStatusError as error:
+            return Answer(error.response)
+        except openai.APIConnectionError as error:
+            raise translate(error.__cause__ or error) from error
