@@ -4,9 +4,17 @@ import json
 from datetime import datetime
 from typing import Any
 
-from service.keys import Key
+from service.key_record import Key
 from service.money import format_usd
 from service.times import rfc3339, rfc3339_ms
+
+# What a number is called outside -> its field in the record.
+_NUMBERS = {
+    "default_max_output_tokens": "default_max_output_tokens",
+    "requests_per_minute": "rpm",
+    "tokens_per_minute": "tpm",
+    "max_concurrency": "max_concurrency",
+}
 
 
 def key_object(key: Key) -> dict[str, Any]:
@@ -32,14 +40,6 @@ def key_object(key: Key) -> dict[str, Any]:
         **_money(key),
         "metadata": json.loads(record.get("metadata", "{}")),
     }
-
-
-_NUMBERS = {
-    "default_max_output_tokens": "default_max_output_tokens",
-    "requests_per_minute": "rpm",
-    "tokens_per_minute": "tpm",
-    "max_concurrency": "max_concurrency",
-}
 
 
 def _secrets(key: Key) -> list[dict[str, Any]]:

@@ -3,92 +3,43 @@
 A key's record is also its scope in the ledger (see service.ledger.names), so that the reserve script
 reads state and money from one hash. What never changes about a key (id, project, period, time zone)
 is remembered in the process; its state and its limits never are.
-
-An active key owns its name in the project; a revoked one has given it up. Making, renaming, rotating and
-revoking are done one at a time in a project: each watches the project's names and writes them, which no
-traffic does, so none starves and none is done to a record that another has just changed.
 """
 
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import redis
 
 from service import secrets
 from service.errors import Conflict, InvalidRequest, NotFound
+from service.key_record import (
+    FIELDS,
+    Key,
+    epoch_ms,
+    fields_of,
+    insert,
+    key_from,
+    rename,
+    require_active,
+    revoke,
+    rotate,
+    shard_of_id,
+)
 from service.ledger import names
-from service.ledger.balances import Balance, balance_of
 from service.ledger.connection import Client
-from service.ledger.globs import lua_patterns, matches
 from service.ledger.holds import Account, Scope
 from service.ledger.ledger import Ledger, unavailable
-from service.ledger.periods import Period
 from service.ledger.refusals import invalid_api_key, raise_key_state
 from service.projects import Projects, project_scope
-from service.schemas.admin import DEFAULT_THRESHOLDS, KeyCreate
+from service.schemas.admin import KeyCreate
+
+__all__ = ["Key", "Keys"]
 
 MOST_REMEMBERED = 10_000
 PAGE = 100
-
-# The names of a key's settings outside -> the fields of its record.
-_FIELDS = {
-    "name": "name",
-    "soft_limit_nano_usd": "soft",
-    "hard_limit_nano_usd": "hard",
-    "alert_thresholds": "thresholds",
-    "models": "models",
-    "default_max_output_tokens": "default_max_output_tokens",
-    "requests_per_minute": "rpm",
-    "tokens_per_minute": "tpm",
-    "max_concurrency": "max_concurrency",
-    "expires_at": "expires_at",
-    "metadata": "metadata",
-}
-
-
-@dataclass(frozen=True)
-class Key:
-    """A key as it stands: its record, the period that runs, and its balance in it."""
-
-    id: str
-    shard: str
-    record: dict[str, str]
-    period: Period
-    balance: Balance
-    now_ms: int
-
-    @property
-    def status(self) -> str:
-        expires_at = self.record.get("expires_at")
-        if self.record["status"] == "active" and expires_at and self.now_ms >= int(expires_at):
-            return "expired"
-        return self.record["status"]
-
-    @property
-    def models(self) -> list[str] | None:
-        return json.loads(self.record["models"]) if "models" in self.record else None
-
-    @property
-    def alert_thresholds(self) -> list[int]:
-        """Per cent of the soft limit, else of the hard one."""
-        return [int(mark) for mark in self.record["thresholds"].split(",") if mark]
-
-    @property
-    def secret_hashes(self) -> list[str]:
-        return [f.removeprefix("secret:") for f in self.record if f.startswith("secret:")]
-
-    @property
-    def newest_secret(self) -> str | None:
-        """The secret without an end; the other one, if there is one, is running out."""
-        return next((h for h in self.secret_hashes if self.record[f"secret:{h}"] == "0"), None)
-
-    def may_use(self, model: str) -> bool:
-        return self.models is None or matches(self.models, model)
 
 
 class Keys:
@@ -147,12 +98,12 @@ class Keys:
 
     def create(self, new: KeyCreate) -> tuple[Key, str]:
         """Make a key; gives it and, this once, its secret. Raises Conflict if the name is taken."""
+        self._require_future(new.expires_at)
         try:
             shard = self._projects.ensure(new.project)
             key_id, secret = f"key_{shard}{secrets.random_text(16)}", secrets.new_api_key(shard)
             now_ms = int(time.time() * 1000)
-            self._require_future(new.expires_at)
-            record, _ = _fields({name: getattr(new, name) for name in _FIELDS})
+            record, _ = fields_of({name: getattr(new, name) for name in FIELDS})
             record |= {
                 "project": new.project,
                 "status": "active",
@@ -160,24 +111,11 @@ class Keys:
                 "timezone": new.timezone,
                 "created_at": str(now_ms),
             }
-            self._insert(shard, key_id, secret, record, now_ms)
+            taken = names.key_names(shard, new.project)
+            self._client.transaction(lambda pipe: insert(pipe, shard, key_id, secret, record, taken), taken)
         except redis.RedisError as error:
             raise unavailable() from error
         return self.get(key_id), secret
-
-    def _insert(self, shard: str, key_id: str, secret: str, record: dict[str, str], now_ms: int) -> None:
-        taken = names.key_names(shard, record["project"])
-
-        def insert(pipe: Any) -> None:
-            if pipe.hexists(taken, record["name"]):
-                raise _name_taken(record["name"])
-            pipe.multi()
-            pipe.hset(taken, record["name"], key_id)
-            pipe.hset(names.key(shard, key_id), mapping=record)
-            pipe.zadd(names.keys(shard), {key_id: now_ms})
-            _add_secret(pipe, shard, key_id, secret)
-
-        self._client.transaction(insert, taken)
 
     def get(self, key_id: str) -> Key:
         """One key. Raises NotFound."""
@@ -237,26 +175,26 @@ class Keys:
         return [key_id for key_id, _ in sorted(found, key=lambda pair: (pair[1], pair[0]))]
 
     def update(self, key_id: str, changes: dict[str, Any]) -> Key:
-        """Change settings (names as in _FIELDS; None clears). Raises NotFound, Conflict, InvalidRequest."""
+        """Change settings (names as in FIELDS; None clears). Raises NotFound, Conflict, InvalidRequest."""
         self._require_future(changes.get("expires_at"))
         key = self.get(key_id)
-        _require_active(key)
+        require_active(key)
         rest = dict(changes)
         if (name := rest.pop("name", None)) is not None:
-            self._change(key_id, lambda pipe, key, taken: _rename(pipe, key, taken, name))
-        sets, removals = _fields(rest)
+            self._change(key_id, lambda pipe, key, taken: rename(pipe, key, taken, name))
+        sets, removals = fields_of(rest)
         self._ledger.amend(self._scope(key), sets, removals)
         return self.get(key_id)
 
     def revoke(self, key_id: str) -> Key:
         """From the next request on, on every worker. The name becomes free; the books stay."""
-        self._change(key_id, _revoke)
+        self._change(key_id, revoke)
         return self.get(key_id)
 
     def rotate(self, key_id: str, overlap_seconds: int) -> tuple[Key, str]:
         """A second secret for the same key. The old one is good for the overlap; at most two are."""
         secret = secrets.new_api_key(self.get(key_id).shard)
-        self._change(key_id, lambda pipe, key, taken: _rotate(pipe, key, taken, secret, overlap_seconds))
+        self._change(key_id, lambda pipe, key, taken: rotate(pipe, key, taken, secret, overlap_seconds))
         return self.get(key_id), secret
 
     def _change(self, key_id: str, change: Callable[[Any, Key, str], None]) -> None:
@@ -270,7 +208,7 @@ class Keys:
             raise unavailable() from error
 
     def _require_future(self, expires_at: datetime | None) -> None:
-        if expires_at is not None and _epoch_ms(expires_at) <= self._ledger.now_ms():
+        if expires_at is not None and epoch_ms(expires_at) <= self._ledger.now_ms():
             raise InvalidRequest(
                 "Invalid value for 'expires_at': expected a time in the future.", param="expires_at"
             )
@@ -280,7 +218,7 @@ class Keys:
 
     def _read_many(self, key_ids: Iterable[str]) -> list[Key]:
         """Those of the keys that there are, in their order."""
-        known = [key_id for key_id in key_ids if _shard_of_id(key_id) is not None]
+        known = [key_id for key_id in key_ids if shard_of_id(key_id) is not None]
         if not known:
             return []
         try:
@@ -291,98 +229,10 @@ class Keys:
         except redis.RedisError as error:
             raise unavailable() from error
         now_ms = self._ledger.now_ms()
-        return [_key(key_id, r, now_ms) for key_id, r in zip(known, records, strict=True) if "status" in r]
+        return [
+            key_from(key_id, r, now_ms) for key_id, r in zip(known, records, strict=True) if "status" in r
+        ]
 
     def _scope(self, key: Key) -> Scope:
         record = key.record
         return Scope("key", key.id, key.shard, record["period"], record["timezone"])
-
-
-def _shard_of_id(key_id: str) -> str | None:
-    shard = key_id[4:5]
-    return shard if key_id.startswith("key_") and shard and shard in names.SHARDS else None
-
-
-def _key(key_id: str, record: dict[str, str], now_ms: int) -> Key:
-    shard = key_id[4]
-    period = Scope("key", key_id, shard, record["period"], record["timezone"]).period_at(now_ms)
-    return Key(key_id, shard, record, period, balance_of(record, period.name), now_ms)
-
-
-def _rename(pipe: Any, key: Key, taken: str, name: str) -> None:
-    if name == key.record["name"]:
-        return
-    if pipe.hexists(taken, name):
-        raise _name_taken(name)
-    _require_active(key)
-    pipe.multi()
-    pipe.hdel(taken, key.record["name"])
-    pipe.hset(taken, name, key.id)
-    pipe.hset(names.key(key.shard, key.id), "name", name)
-
-
-def _revoke(pipe: Any, key: Key, taken: str) -> None:
-    if key.record["status"] != "active":
-        return
-    pipe.multi()
-    pipe.hset(names.key(key.shard, key.id), "status", "revoked")
-    pipe.hdel(taken, key.record["name"])
-
-
-def _rotate(pipe: Any, key: Key, taken: str, secret: str, overlap_seconds: int) -> None:
-    _require_active(key)
-    record = names.key(key.shard, key.id)
-    keep = key.newest_secret if overlap_seconds else None
-    pipe.multi()
-    for hashed in key.secret_hashes:
-        if hashed == keep:
-            pipe.hset(record, f"secret:{hashed}", key.now_ms + overlap_seconds * 1000)
-            continue
-        pipe.hdel(record, f"secret:{hashed}", f"hint:{hashed}")
-        pipe.delete(names.secret(key.shard, hashed))
-    _add_secret(pipe, key.shard, key.id, secret)
-    # Nothing new, but it stops another rotation that has read the same secrets.
-    pipe.hset(taken, key.record["name"], key.id)
-
-
-def _require_active(key: Key) -> None:
-    if key.record["status"] != "active":
-        raise Conflict("A revoked key cannot be changed; make a new one.")
-
-
-def _name_taken(name: str) -> Conflict:
-    return Conflict(f"The project already has a key named '{name}'.", param="name")
-
-
-def _add_secret(pipe: Any, shard: str, key_id: str, secret: str) -> None:
-    hashed = secrets.secret_hash(secret)
-    record = names.key(shard, key_id)
-    pipe.hset(record, mapping={f"secret:{hashed}": 0, f"hint:{hashed}": secrets.hint(secret)})
-    pipe.set(names.secret(shard, hashed), key_id)
-
-
-def _fields(settings: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Settings as fields of the record: what to set, and what to remove (those that are None)."""
-    sets: dict[str, str] = {}
-    removals: list[str] = []
-    for setting, value in settings.items():
-        name = _FIELDS[setting]
-        if name == "thresholds" and value is None:
-            value = DEFAULT_THRESHOLDS
-        if value is None:
-            removals += [name, "models_lua"] if name == "models" else [name]
-        elif name == "models":
-            sets |= {"models": json.dumps(value), "models_lua": lua_patterns(value)}
-        elif name == "thresholds":
-            sets[name] = ",".join(str(v) for v in value)
-        elif name == "metadata":
-            sets[name] = json.dumps(value)
-        elif name == "expires_at":
-            sets[name] = str(_epoch_ms(value))
-        else:
-            sets[name] = str(value)
-    return sets, removals
-
-
-def _epoch_ms(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1000)

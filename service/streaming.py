@@ -125,7 +125,7 @@ class MeteredStream:
         """The caller has gone. A model that reasons is read to its end, for only the provider knows what
         it used; of any other only what has already come, and the connection is closed."""
         try:
-            for piece in self._rest() if self._call.model.reasons else self._answer.what_came():
+            for piece in self._rest() if self._call.model.reasons else self._answer.stop():
                 for event in self._splitter.feed(piece):
                     if event.is_done:
                         return
@@ -140,5 +140,5 @@ class MeteredStream:
 
     def _read_to_end(self) -> None:
         """Past `[DONE]` nothing counts; having read to the end lets the connection be used again."""
-        for _ in self._answer.what_came():
+        for _ in self._answer.left():
             log.debug("bytes_after_done", endpoint=self._call.operation.name)

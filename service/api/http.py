@@ -73,7 +73,8 @@ def require_json() -> None:
 def outgoing(reply: Reply) -> Response:
     """A reply as the caller gets it."""
     if isinstance(reply.body, bytes):
-        return Response(reply.body, reply.status, reply.headers)
+        # An answer without a type of its own would be called HTML; only what reads as JSON gets here.
+        return Response(reply.body, reply.status, reply.headers, mimetype="application/json")
     return streamed(reply.body, reply.status, reply.headers)
 
 

@@ -4,7 +4,6 @@
 more than click. Commands call the stores; what an operator can mend is one line on stderr and exit 1.
 """
 
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -61,10 +60,5 @@ def _errors_of_operators() -> tuple[type[Exception], ...]:
 
 @click.group(cls=LazyGroup)
 @click.version_option(__version__, prog_name="spendgate")
-def cli() -> None:
+def main() -> None:
     """A gateway in front of the OpenAI API that never lets a key spend past its hard limit."""
-
-
-def main(args: Sequence[str] | None = None) -> None:
-    """Run a command line (of this process unless given) and exit."""
-    cli.main(args, prog_name="spendgate")

@@ -48,8 +48,8 @@ def _limit_options(command: Command) -> Command:
 
 
 def _key_argument(command: Command) -> Command:
-    command = click.option("--project", help="The key's project, where its name alone is not unique.")(command)
-    return click.argument("key")(command)
+    in_project = click.option("--project", help="The key's project, where its name is not unique.")
+    return click.argument("key")(in_project(command))
 
 
 def _body(options: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _print_secret(shown: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    click.echo(f"The secret of {shown.get('id', 'the admin key')} ({shown['name']}), shown this once:", err=True)
+    owner = shown.get("id", "the admin key")
+    click.echo(f"The secret of {owner} ({shown['name']}), shown this once:", err=True)
     click.echo(shown["key"])
 
 

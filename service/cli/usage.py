@@ -14,7 +14,9 @@ from service.usage.report import columns, flat, usage_report
 @click.option("--bucket", metavar="BUCKET", help="hour, day (the default) or month.")
 @click.option("--group-by", metavar="GROUPS", help="Some of key,project,model,endpoint.")
 @json_option
-def usage(start: str | None, end: str | None, bucket: str | None, group_by: str | None, as_json: bool) -> None:
+def usage(
+    start: str | None, end: str | None, bucket: str | None, group_by: str | None, as_json: bool
+) -> None:
     """Show what was used and what it cost."""
     query = read_usage_query({"from": start, "to": end, "bucket": bucket, "group_by": group_by})
     with stores_at_hand() as stores:

@@ -1,8 +1,9 @@
 """The ledger's verbs over one Redis: reserve, settle, release, cancel, doubt, amend.
 
 Every method is one script call. Redis that does not answer raises LedgerUnavailable; whether the
-script ran is then unknown, which is why each verb may be said twice without harm. How an undone verb
-is repeated until it lands is the business of `landing.py`.
+script ran is then unknown, which is why each verb but reserve may be said twice without harm; an
+unanswered reserve is cancelled. How an undone verb is repeated until it lands is the business of
+`landing.py`.
 """
 
 import itertools
@@ -224,7 +225,11 @@ class Ledger:
 
     def cancel(self, hold: Hold) -> None:
         """Make sure that the hold of an unanswered reserve does not exist, now or later."""
-        keys = [names.held(hold.shard, hold.worker), names.cancelled(hold.shard, hold.id)]
+        keys = [
+            names.held(hold.shard, hold.worker),
+            names.doubt(hold.shard),
+            names.cancelled(hold.shard, hold.id),
+        ]
         self._run_on(hold, "cancel", keys, [hold.id, CANCEL_MEMORY_MS])
 
     def ping(self) -> None:

@@ -7,6 +7,7 @@ settle.lua), everything else as one JSON text made here.
 import heapq
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -117,10 +118,13 @@ def read_rows(
 
     Only those of the key and of the model that was asked for, written from `from_ms` (epoch) on and
     after the row with that id. Raises InvalidRequest for an `after` that is no row's id.
+
+    Stops at the moment it was called: a reader that goes on from the last row it got misses none.
     """
     start: Place = (from_ms, 0, "") if after is None else max((from_ms, 0, ""), row_place(after))
     shards = names.SHARDS if key_id is None else key_id[4:5]
-    streams = [_stream(client, shard, _from(start, shard), page) for shard in shards]
+    until_ms = _now_past_ms(client)
+    streams = [_stream(client, shard, _from(start, shard), until_ms, page) for shard in shards]
     for _, row in heapq.merge(*streams, key=lambda placed: placed[0]):
         if key_id in (None, row["key_id"]) and model in (None, row["model"]):
             yield row
@@ -132,9 +136,21 @@ def _from(start: Place, shard: str) -> str:
     return f"{'(' if shard <= of_shard else ''}{ms}-{number}"
 
 
-def _stream(client: Client, shard: str, start: str, page: int) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _now_past_ms(client: Client) -> int:
+    """Redis' time, once it is past: no row of that ms, in whatever shard, is still to come."""
     try:
-        while rows := _page(client, shard, start, page):
+        seconds, microseconds = client.time()
+    except redis.RedisError as error:
+        raise unavailable() from error
+    time.sleep(0.001)
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def _stream(
+    client: Client, shard: str, start: str, until_ms: int, page: int
+) -> Iterator[tuple[Place, dict[str, Any]]]:
+    try:
+        while rows := _page(client, shard, start, until_ms, page):
             for stream_id, fields in rows:
                 shown = _shown(shard, stream_id, fields)
                 yield row_place(shown["id"]), shown
@@ -143,9 +159,9 @@ def _stream(client: Client, shard: str, start: str, page: int) -> Iterator[tuple
         raise unavailable() from error
 
 
-def _page(client: redis.Redis, shard: str, start: str, count: int) -> list[tuple[str, dict[str, str]]]:
-    found: Any = client.xrange(names.ledger(shard), min=start, count=count)
-    return list(found)
+def _page(client: Client, shard: str, start: str, until_ms: int, count: int) -> list[Any]:
+    found: list[Any] = client.xrange(names.ledger(shard), min=start, max=str(until_ms), count=count)
+    return found
 
 
 def _shown(shard: str, stream_id: str, fields: Mapping[str, str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ CLASSES = ("input", "cached_input", "cache_write", "output", "audio_input", "aud
 
 
 def priced_models(settings: Settings, catalog: Catalog) -> list[Model]:
-    """Every model that can be called now, at the configured tier, by name; globs of the price file left out."""
+    """Every model that can be called now, at the configured tier, by name; without the price file's globs."""
     own = read_price_file(settings.prices, settings.price_multiplier) if settings.prices else []
     names = {model.name for model in own if "*" not in model.name}
     names |= {model.id for provider in providers if provider.id == "openai" for model in provider.models}

@@ -1,6 +1,8 @@
 """An answer of the upstream: its head at once, its body as it comes."""
 
+import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -10,9 +12,10 @@ import httpx2
 from service.errors import UpstreamError
 from service.upstream.errors import translate
 
-# A caller has gone: what the upstream had sent by then is still read, this much and no longer.
-LEFT_BYTES = 1_000_000
-LEFT_TIMEOUT_SECONDS = 0.01
+# How long the end of a stream is waited for: of one that was told to stop, so that everything it had
+# sent is counted, and of one that is complete, so that its connection can be used again.
+LEFT_SECONDS = 0.1
+LEFT_READ_SECONDS = 0.02
 
 _DOWN = {
     "content-type",
@@ -34,7 +37,8 @@ class Answer:
         self.status: int = response.status_code
         self.headers = {n: v for n, v in response.headers.items() if _goes_down(n)}
         self.request_id: str | None = response.headers.get("x-request-id")
-        self.is_event_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+        kind = response.headers.get("content-type", "")
+        self.is_event_stream = kind.lower().startswith("text/event-stream")
 
     def read(self) -> bytes:
         """The whole body. Raises the errors of service.upstream.errors."""
@@ -53,15 +57,19 @@ class Answer:
         except httpx2.TransportError as error:
             raise translate(error) from error
 
-    def what_came(self) -> Iterator[bytes]:
-        """The bytes that have arrived already, without waiting for more, and within bounds."""
-        sock, left = self._socket(), LEFT_BYTES
+    def stop(self) -> Iterator[bytes]:
+        """Tell the upstream that nobody listens any more; gives what it had sent by then."""
+        self._shut(socket.SHUT_WR)
+        yield from self.left()
+
+    def left(self) -> Iterator[bytes]:
+        """The bytes up to the end, if that is near: reading goes on for LEFT_SECONDS and no longer."""
+        sock, deadline = self._socket(), time.monotonic() + LEFT_SECONDS
         patience = sock.gettimeout() if sock is not None else None
         if sock is not None:
-            sock.settimeout(LEFT_TIMEOUT_SECONDS)
+            sock.settimeout(LEFT_READ_SECONDS)
         try:
-            while left > 0 and (piece := self.next_piece()) is not None:
-                left -= len(piece)
+            while time.monotonic() < deadline and (piece := self.next_piece()) is not None:
                 yield piece
         except UpstreamError:
             return  # nothing more has come
@@ -72,13 +80,18 @@ class Answer:
 
     def abort(self) -> None:
         """Break the connection, from whichever thread; who is reading meets its end."""
-        sock = self._socket()
-        if sock is not None:
-            with suppress(OSError):  # already gone, which is what was wanted
-                sock.shutdown(socket.SHUT_RDWR)
+        self._shut(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._response.close()
+
+    def _shut(self, how: int) -> None:
+        sock = self._socket()
+        if sock is None or sock.fileno() < 0:
+            return
+        # On a twin: a TLS socket's own shutdown would also forget how to read what is still to come.
+        with suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as twin:
+            twin.shutdown(how)
 
     def _socket(self) -> Any:
         raw = self._response.extensions.get("urllib3")

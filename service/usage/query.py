@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from service.errors import InvalidRequest
+from service.ledger.rollups import GROUPS
 from service.usage.buckets import BUCKETS
 
-GROUPS = ("key", "project", "model", "endpoint")
+__all__ = ["GROUPS", "UsageQuery", "invalid", "read_moment", "read_usage_query"]
+
 DEFAULT_SPAN = timedelta(days=30)
 # The longest span for each bucket: what one answer may have to hold.
 LONGEST_SPAN = {"hour": timedelta(days=92), "day": timedelta(days=1100), "month": timedelta(days=3700)}
@@ -45,17 +47,21 @@ def read_moment(name: str, text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        if len(text) == len("2026-11-22"):
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError
-        moment = moment.astimezone(UTC)
+        moment = _moment(text)
     except (ValueError, OverflowError):
         raise invalid(name, "expected a time like 2026-11-22T18:00:00Z, or a day like 2026-11-22") from None
-    if not 1970 < moment.year < 9000:
-        raise invalid(name, "expected a time between 1971 and 9000")
+    if not 1971 <= moment.year < 9000:
+        raise invalid(name, "expected a time from 1971 to 8999")
     return moment
+
+
+def _moment(text: str) -> datetime:
+    if len(text) == len("2026-11-22"):
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("without an offset it could be any of a day's hours")
+    return moment.astimezone(UTC)
 
 
 def _read_groups(text: str | None) -> tuple[str, ...]:
