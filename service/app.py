@@ -9,11 +9,12 @@ from service.api import chat, docs, health, key, models, tokens
 from service.api.errors import register_error_handlers
 from service.config import ConfigError, Settings, load_settings
 from service.continuation import Continuations
+from service.errors import LedgerUnavailable
 from service.gateway import Gateway
 from service.ledger.fitness import check_redis
 from service.ledger.landing import Landing
 from service.ledger.lease import Lease
-from service.logs import configure_logs
+from service.logs import configure_logs, log
 from service.pricing.catalog import Catalog
 from service.pricing.tokens import warm_up
 from service.services import Services
@@ -31,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         raise ConfigError("REDIS_URL is not set (`spendgate serve` starts an embedded Redis by itself)")
     configure_logs(settings.log_level)
     stores = open_stores(settings, settings.redis_url)
-    check_redis(stores.client)
+    _check_redis_if_it_answers(stores)
     own = _wire(settings, stores)
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -47,6 +48,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     own.lease.tick()
     own.lease.start()
     return app
+
+
+def _check_redis_if_it_answers(stores: Stores) -> None:
+    """A worker that starts while Redis is away must come up, and wait for it: nothing is admitted until
+    its lease is there. A Redis that answers and is unfit stops it."""
+    try:
+        stores.ledger.ping()
+    except LedgerUnavailable:
+        log.warning("redis_does_not_answer_yet")
+    else:
+        check_redis(stores.client)
 
 
 def _wire(settings: Settings, stores: Stores) -> Services:

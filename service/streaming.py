@@ -84,9 +84,12 @@ class MeteredStream:
             if self._tally.is_usage_only(chunk) and not self._forwards_usage:
                 return
         self._ready.append(event.raw)
-        if self._tally.cap_passed(self._call.hold.cap_tokens, self._call.model.encoding):
+        if self._past_its_cap():
             self._answer.abort()
             self._cut("The upstream went past the output cap it was given.")
+
+    def _past_its_cap(self) -> bool:
+        return self._tally.cap_passed(self._call.hold.cap_tokens, self._call.model.encoding)
 
     def _count(self, chunk: dict[str, Any]) -> None:
         if self._call.first_token_at is None:
@@ -128,9 +131,12 @@ class MeteredStream:
             for piece in self._rest() if self._call.model.reasons else self._answer.stop():
                 for event in self._splitter.feed(piece):
                     if event.is_done:
+                        self._call.settle(self._tally)
                         return
                     if (chunk := event.json()) is not None:
                         self._count(chunk)
+                    if self._past_its_cap():
+                        return
         except (UpstreamError, EventTooLong):
             return  # the stream broke: what came is what there is
 

@@ -21,6 +21,7 @@ from tests.harness import ADMIN_KEY, Caller, Sandbox, Service
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = 12
+CALLS_IN_DOUBT = 6
 MODEL = "gpt-4o-mini"
 MOST = {"pause_ms": 2, "rounds": 3, "n": 3, "overlap_seconds": 0}
 EXCLUSIVE = (
@@ -53,7 +54,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def caller(service: Service) -> Caller:
-    return service.new_key(hard_limit_usd="1000")
+    """A key with a past: a call that was settled, a stream, and calls whose outcome is unknown."""
+    caller = service.new_key(hard_limit_usd="1000")
+    assert caller.chat().status == 200
+    assert caller.chat(stream=True).status == 200
+    for _ in range(CALLS_IN_DOUBT):
+        assert caller.chat(knobs={"reset": 1}).status == 502
+    return caller
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +72,25 @@ def other_key(service: Service) -> Caller:
 @description.parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_described(case: Case, service: Service, caller: Caller, other_key: Caller) -> None:
-    secret = ADMIN_KEY if case.path.startswith("/admin") else caller.secret
     if isinstance(case.body, dict):
         case.body = _aim(case.body)
-    if case.method != "DELETE":
-        there_are = {"key_id": other_key.id, "model_id": MODEL}
-        case.path_parameters.update({n: there_are[n] for n in case.path_parameters if n in there_are})
+    for name in case.path_parameters:
+        case.path_parameters[name] = _one_there_is(name, service, other_key)
+    secret = ADMIN_KEY if case.path.startswith("/admin") else caller.secret
     case.call_and_validate(
         base_url=service.url, headers={"Authorization": f"Bearer {secret}"}, checks=[*CHECKS, _code_is_known]
     )
+
+
+def _one_there_is(name: str, service: Service, key: Caller) -> str:
+    """A value for a part of a path: one that exists, as long as there is one."""
+    if name == "model_id":
+        return MODEL
+    if name == "key_id":
+        return key.id
+    assert name == "hold_id", f"aim {name}, too"
+    holds = service.admin("GET", "/holds?limit=1")["data"]
+    return holds[0]["id"] if holds else "hold_none"
 
 
 def _aim(body: dict[str, Any]) -> dict[str, Any]:

@@ -73,8 +73,8 @@ def require_json() -> None:
 def outgoing(reply: Reply) -> Response:
     """A reply as the caller gets it."""
     if isinstance(reply.body, bytes):
-        # An answer without a type of its own would be called HTML; only what reads as JSON gets here.
-        return Response(reply.body, reply.status, reply.headers, mimetype="application/json")
+        # Flask would call an answer without a type of its own HTML.
+        return Response(reply.body, reply.status, {"content-type": "application/json", **reply.headers})
     return streamed(reply.body, reply.status, reply.headers)
 
 

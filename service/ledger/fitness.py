@@ -12,8 +12,16 @@ from service.ledger.connection import Client
 OLDEST_REDIS = (7, 0)
 
 
-def unfit_reason(info: Mapping[str, Any]) -> str | None:
-    """Why this Redis (its INFO) must not be trusted with money; None if it may."""
+def unfit_reason(info: Mapping[str, Any], layout: str | None) -> str | None:
+    """Why this Redis (its INFO and the layout it says) must not be trusted with money; None if it may."""
+    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if version < OLDEST_REDIS:
+        return f"Redis {info['redis_version']} is too old; 7.0 or newer is needed"
+    if layout not in (None, names.LAYOUT_VERSION):
+        return (
+            f"this Redis was laid out by another version of Spendgate (layout {layout}, "
+            f"this program knows {names.LAYOUT_VERSION})"
+        )
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         return f"Redis' maxmemory-policy is {policy}: it may throw money away; set it to noeviction"
@@ -31,13 +39,5 @@ def check_redis(client: Client) -> None:
         layout = client.set(names.LAYOUT, names.LAYOUT_VERSION, nx=True, get=True)
     except redis.RedisError as error:
         raise ConfigError(f"REDIS_URL: Redis does not answer ({type(error).__name__})") from None
-    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
-    if version < OLDEST_REDIS:
-        raise ConfigError(f"REDIS_URL: Redis {info['redis_version']} is too old; 7.0 or newer is needed")
-    if reason := unfit_reason(info):
+    if reason := unfit_reason(info, layout):
         raise ConfigError(f"REDIS_URL: {reason}")
-    if layout not in (None, names.LAYOUT_VERSION):
-        raise ConfigError(
-            f"REDIS_URL: this Redis was laid out by another version of Spendgate (layout {layout}, "
-            f"this program knows {names.LAYOUT_VERSION})"
-        )

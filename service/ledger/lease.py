@@ -10,6 +10,7 @@ Nothing is swept before this worker has seen Redis answer without a gap for a wh
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import redis
 
@@ -23,6 +24,7 @@ from service.logs import log
 
 BATCH = 100
 FITNESS_SECONDS = 60
+RETRY_SECONDS = 0.5
 
 
 class Lease:
@@ -68,15 +70,15 @@ class Lease:
             return "this worker's lease ran out"
         return None
 
-    def tick(self) -> None:
-        """One round: renew, check, and sweep if it is this worker's turn."""
+    def tick(self) -> bool:
+        """One round: renew, check, and sweep if it is this worker's turn. False: Redis did not answer."""
         now = self._clock()
         try:
             now_ms = self._ledger.renew_lease(int(self._length_seconds * 1000))
             self._look_at_redis(now)
         except (LedgerUnavailable, redis.RedisError):
             self._steady_since = None
-            return
+            return False
         if self._renewed_at is None or now - self._renewed_at > self._length_seconds:
             self._steady_since = now
         self._renewed_at = now
@@ -84,12 +86,17 @@ class Lease:
             self._steady_since = now
         if now - self._steady_since >= self._length_seconds:
             self._sweep_in_turn(now_ms)
+        return True
 
     def _run(self) -> None:
-        # Renewed well within the lease and, for short leases, often enough to sweep promptly.
-        while not self._stopped.wait(self._length_seconds / 3):
+        # Renewed well within the lease; after a failure soon again, so that service resumes with Redis.
+        calm_seconds = self._length_seconds / 3
+        pause_seconds = calm_seconds
+        while not self._stopped.wait(pause_seconds):
+            pause_seconds = min(RETRY_SECONDS, calm_seconds)
             try:
-                self.tick()
+                if self.tick():
+                    pause_seconds = calm_seconds
             except Exception:  # noqa: BLE001 - one bad round must not be the last
                 log.exception("lease_round_failed")
 
@@ -103,7 +110,7 @@ class Lease:
             self._steady_since = now
         self._run_id = info["run_id"]
         self._checked_at = now
-        self._unfit = unfit_reason(info)
+        self._unfit = unfit_reason(info, self._client.get(names.LAYOUT))
 
     def _sweep_in_turn(self, now_ms: int) -> None:
         length_ms = int(self._length_seconds * 1000)
@@ -121,7 +128,7 @@ def sweep(client: Client, ledger: Ledger, now_ms: int) -> int:
     for shard in names.SHARDS:
         for worker in client.smembers(names.workers(shard)) - alive:
             moved += _sweep_worker(client, ledger, shard, worker)
-            client.srem(names.workers(shard), worker)
+            _forget_worker(client, shard, worker)
     client.zremrangebyscore(names.LEASES, "-inf", now_ms - 86_400_000)
     return moved
 
@@ -141,6 +148,19 @@ def _sweep_worker(client: Client, ledger: Ledger, shard: str, worker: str) -> in
     if moved:
         log.warning("holds_in_doubt", worker=worker, shard=shard, holds=moved)
     return moved
+
+
+def _forget_worker(client: Client, shard: str, worker: str) -> None:
+    """Take a worker off the list, unless it has come back and holds something again."""
+    held = names.held(shard, worker)
+
+    def forget(pipe: Any) -> None:
+        empty = not pipe.exists(held)
+        pipe.multi()
+        if empty:
+            pipe.srem(names.workers(shard), worker)
+
+    client.transaction(forget, held)
 
 
 def _set_aside(client: Client, shard: str, worker: str, field: str, record: str, bound: str | None) -> None:

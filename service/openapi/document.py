@@ -57,7 +57,6 @@ HEADERS: dict[str, tuple[str, Json]] = {
     "x-spendgate-error-source": ("Whose error it is.", {"type": "string", "enum": ["spendgate", "upstream"]}),
     "x-should-retry": ("Whether SDKs should retry.", {"type": "string", "enum": ["true", "false"]}),
     "Retry-After": ("Seconds to wait.", {"type": "string"}),
-    "Allow": ("The methods there are.", {"type": "string"}),
 }
 
 
@@ -109,8 +108,10 @@ def _add_components(spec: APISpec) -> None:
         spec.components.schema(name, schema)
     for body in {described.body: None for described in TABLE.values() if described.body}:
         spec.components.schema(_name(body), schema=type(body))
+    used = {ref["$ref"].rsplit("/", 1)[1] for route in routes() for ref in _faults(route).values()}
     for name, response in fault_components().items():
-        spec.components.response(name, response)
+        if name in used:
+            spec.components.response(name, response)
 
 
 def _operation(route: Route, described: Described) -> Json:
@@ -137,8 +138,11 @@ def _responses(route: Route, described: Described) -> Json:
         "headers": header_refs("x-spendgate-request-id", *described.headers),
         "content": {kind: {"schema": schema} for kind, schema in described.content.items()},
     }
-    faults = fault_refs(described.faults, reaches_upstream=route.metering == "hold")
-    return {str(described.status): success} | faults
+    return {str(described.status): success} | _faults(route)
+
+
+def _faults(route: Route) -> Json:
+    return fault_refs(TABLE[route.endpoint].faults, reaches_upstream=route.metering == "hold")
 
 
 def _security(route: Route) -> list[Json]:

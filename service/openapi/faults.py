@@ -34,7 +34,12 @@ FAULTS: dict[int, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
         (),
     ),
     404: ("NotFound", "There is no such thing.", ("unknown_url", "not_found", "model_not_found"), ()),
-    405: ("MethodNotAllowed", "Not with this method.", ("method_not_allowed",), ("Allow",)),
+    405: (
+        "MethodNotAllowed",
+        "Not with this method; `Allow` has those there are.",
+        ("method_not_allowed",),
+        (),
+    ),
     409: ("Conflict", "It does not fit what is there.", ("conflict",), ()),
     413: ("TooLarge", "The body is too large.", ("request_too_large",), ()),
     415: (

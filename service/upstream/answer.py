@@ -51,7 +51,8 @@ class Answer:
     def next_piece(self) -> bytes | None:
         """The body's next bytes as they arrive; None at its end. Raises as `read` does."""
         if self._pieces is None:
-            self._pieces = self._response.iter_raw()
+            whole = self._response.is_closed  # the answer to a call that asked for no stream
+            self._pieces = iter([self._response.content]) if whole else self._response.iter_raw()
         try:
             return next(self._pieces, None)
         except httpx2.TransportError as error:

@@ -8,7 +8,7 @@ from typing import Any
 DONE = b"[DONE]"
 # An event longer than this is no chat chunk; without a bound a broken upstream could fill the memory.
 MOST_EVENT_BYTES = 32 * 1024 * 1024
-_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_END = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 
 
 class EventTooLong(ValueError):

@@ -87,7 +87,9 @@ def _verify(data_dir: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_two_hundred_hung_up_streams_are_charged_for_what_was_made(service: Service, sandbox: Sandbox) -> None:
+def test_two_hundred_hung_up_streams_are_charged_for_what_was_made(
+    service: Service, sandbox: Sandbox
+) -> None:
     caller = service.new_key()
 
     def hang_up() -> None:

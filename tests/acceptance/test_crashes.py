@@ -78,9 +78,7 @@ def _cli(data_dir: Path, *args: str) -> str:
 
 
 def test_kill_nine_of_one_worker_leaves_its_calls_in_doubt(sandbox: Sandbox, tmp_path: Path) -> None:
-    service = Service(
-        sandbox.url, workers=1, SPENDGATE_DATA_DIR=tmp_path, SPENDGATE_WORKER_LEASE_SECONDS=2
-    )
+    service = Service(sandbox.url, workers=1, SPENDGATE_DATA_DIR=tmp_path, SPENDGATE_WORKER_LEASE_SECONDS=2)
     try:
         caller = service.new_key()
         calls = threading.Thread(

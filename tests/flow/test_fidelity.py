@@ -35,7 +35,9 @@ def test_a_whole_answer_comes_back_byte_for_byte(caller: Caller, upstream: RawUp
 
 
 def test_an_answer_in_chunks_comes_back_whole(caller: Caller, upstream: RawUpstream) -> None:
-    upstream.plays(stream(*(ODD_BODY[i : i + 7] for i in range(0, len(ODD_BODY), 7)), content_type="application/json"))
+    upstream.plays(
+        stream(*(ODD_BODY[i : i + 7] for i in range(0, len(ODD_BODY), 7)), content_type="application/json")
+    )
     assert caller.chat().data == ODD_BODY
 
 
@@ -202,7 +204,11 @@ FRAMING = {"date", "connection", "content-length", "transfer-encoding", "server"
 
 @pytest.mark.parametrize("streams", [False, True])
 def test_only_some_headers_come_down(caller: Caller, upstream: RawUpstream, streams: bool) -> None:
-    script = stream(delta("a"), usage_event(), DONE, **DOWN, **NOT_DOWN) if streams else answer(completion(), **DOWN, **NOT_DOWN)
+    script = (
+        stream(delta("a"), usage_event(), DONE, **DOWN, **NOT_DOWN)
+        if streams
+        else answer(completion(), **DOWN, **NOT_DOWN)
+    )
     upstream.plays(script)  # fmt: skip
     headers = {name.lower(): value for name, value in caller.chat(stream=streams).headers.items()}
     passed = {name: headers.get(name) for name in DOWN}

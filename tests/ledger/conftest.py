@@ -100,7 +100,9 @@ class Bench:
     def events(self) -> list[dict[str, str]]:
         """The events of this project and its keys, the oldest first."""
         ours = {f"project:{self.project}"} | {f"key:{key.id}" for key in self._own_keys()}
-        return [fields for _, fields in self.client.xrange(names.outbox(self.shard)) if fields["scope"] in ours]
+        return [
+            fields for _, fields in self.client.xrange(names.outbox(self.shard)) if fields["scope"] in ours
+        ]
 
     def _own_keys(self) -> list[Any]:
         return [key for key in self.keys.all() if key.record["project"] == self.project]
@@ -130,15 +132,22 @@ def _meta(key_id: str, project: str, model: str) -> dict[str, Any]:
 
 def everything(client: Any, pattern: str) -> dict[str, tuple[Any, bool]]:
     """All names of that pattern, with their values and whether they expire."""
-    readers = {
-        "string": client.get,
-        "hash": client.hgetall,
-        "set": client.smembers,
-        "zset": lambda name: client.zrange(name, 0, -1, withscores=True),
-        "stream": client.xrange,
-    }
     found = sorted(client.scan_iter(match=pattern, count=1000))
-    return {name: (readers[client.type(name)](name), client.pttl(name) != -1) for name in found}
+    pipe = client.pipeline(transaction=False)
+    for name in found:
+        pipe.type(name).pttl(name)
+    replies = pipe.execute()
+    readers = {
+        "string": pipe.get,
+        "hash": pipe.hgetall,
+        "set": pipe.smembers,
+        "zset": lambda name: pipe.zrange(name, 0, -1, withscores=True),
+        "stream": pipe.xrange,
+    }
+    for name, kind in zip(found, replies[::2], strict=True):
+        readers[kind](name)
+    expires = [left_ms != -1 for left_ms in replies[1::2]]
+    return dict(zip(found, zip(pipe.execute(), expires, strict=True), strict=True))
 
 
 @pytest.fixture

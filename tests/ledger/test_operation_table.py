@@ -88,6 +88,7 @@ TABLES = {
     """,
 }
 
+
 class Clerk:
     """Does the operations of a table's lines, and says what came of them in the table's words."""
 

@@ -106,12 +106,13 @@ if worst and worst ~= 'budget_in_flight' then
   return {'refused', worst, at_scope, s.title, s.hard, s.spent, s.held, s.doubt, bound}
 end
 
--- Rates: token buckets of a minute, kept as the time at which the bucket is full again.
+-- Rates: token buckets of a minute, kept as the time at which the bucket is full again. What one unit
+-- takes is floored: rounded up, seven calls a minute would be a little more than a minute's worth.
 local tokens = tonumber(ARGV[10])
 for i, s in ipairs(scopes) do
   if s.most and s.running >= s.most then return {'rate_limited', 'concurrency', i, s.title, s.most, 1000} end
   if s.rpm then
-    local cost = math.ceil(MINUTE_US / s.rpm)
+    local cost = math.floor(MINUTE_US / s.rpm)
     local full_at = math.max(s.tat_requests, now_us)
     if full_at - now_us + cost > MINUTE_US and full_at > now_us then
       return {'rate_limited', 'requests', i, s.title, s.rpm, math.ceil((full_at - now_us + cost - MINUTE_US) / 1000)}
@@ -119,7 +120,7 @@ for i, s in ipairs(scopes) do
     s.new_tat_requests = full_at + cost
   end
   if s.tpm then
-    local cost = math.ceil(tokens * MINUTE_US / s.tpm)
+    local cost = math.floor(tokens * MINUTE_US / s.tpm)
     local full_at = math.max(s.tat_tokens, now_us)
     -- A call larger than the whole bucket passes when the bucket is full, and is paid off after.
     if full_at > now_us and full_at - now_us + cost > MINUTE_US then

@@ -61,7 +61,7 @@ for _, s in ipairs(scopes) do
   redis.call('HINCRBY', s.name, counter .. s.period, 0 - bound)
   if counter == 'held:' then redis.call('HINCRBY', s.name, 'running', -1) end
   if s.tpm then
-    local debt_us = math.ceil(tonumber(ARGV[7]) * MINUTE_US / s.tpm)
+    local debt_us = math.floor(tonumber(ARGV[7]) * MINUTE_US / s.tpm)
     redis.call('HSET', s.name, 'tat:tokens', math.max(s.tat_tokens, now_us) + debt_us)
   end
   s.account = s.label .. ':' .. s.period
