@@ -127,10 +127,7 @@ class Call:
         return None if self.first_token_at is None else int((self.first_token_at - self.started) * 1000)
 
     def _counted(self, tally: Tally) -> Usage:
-        return Usage(
-            input_tokens=self.operation.charged_input_tokens(self.body, self.model, self.demand),
-            output_tokens=tally.output_tokens(self.model.encoding),
-        )
+        return self.operation.counted(self.body, self.model, self.demand, tally)
 
     def _book(self, usage: Usage, source: str, tally: Tally, at_least_nano_usd: int | None) -> None:
         if not self._end():

@@ -6,27 +6,25 @@ Every round is a call of its own, with its own hold and row; a run that cannot g
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from service.call import Incoming
+from service.continuation_run import Run, begin, take
 from service.errors import (
     BudgetInFlight,
     InsufficientQuota,
     RateLimited,
     SpendgateError,
     Unauthenticated,
+    UpstreamError,
     UpstreamTimeout,
 )
 from service.gateway import Gateway, Reply
-from service.money import format_usd
 from service.operations.chat import CHAT
 from service.schemas.chat import SHARED_PARAMETERS
 from service.schemas.continuation import CONTINUATION
-from service.secrets import random_text
-from service.streaming import MeteredStream
-from service.upstream.sse import Splitter
+from service.upstream.errors import MAY_BE_BILLED
 
 RUN_SECONDS = 300
 WAIT_FOR_BUDGET_SECONDS = 10
@@ -46,33 +44,6 @@ class UpstreamRefused(SpendgateError):
         self.reply = reply
 
 
-@dataclass
-class Run:
-    """A continuation while it runs: the transcript and the results so far."""
-
-    id: str
-    model: str
-    messages: list[dict[str, Any]]
-    results: list[dict[str, Any]] = field(default_factory=list)
-    incomplete: str | None = None
-    cost_nano_usd: int = 0
-
-    def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "id": self.id,
-            "object": "continuation",
-            "model": self.model,
-            "status": "incomplete" if self.incomplete else "completed",
-            "results": self.results,
-            "messages": self.messages,
-            "usage": _sum_usage([result["usage"] for result in self.results]),
-            "cost_usd": format_usd(self.cost_nano_usd),
-        }
-        if self.incomplete:
-            body["incomplete_details"] = {"reason": self.incomplete}
-        return body
-
-
 class Continuations:
     """Runs continuations. `clock` and `sleep` are time.monotonic and time.sleep but for tests."""
 
@@ -88,22 +59,20 @@ class Continuations:
 
     def run(self, fields: dict[str, Any], incoming: Incoming) -> Run:
         """All rounds. Raises the error of the first; a later one ends the run as incomplete."""
-        run, deadline = _begin(fields), self._clock() + RUN_SECONDS
+        run, deadline = begin(fields), self.deadline()
         for index in range(fields.get("rounds") or 1):
             if not self.may_go_on(run, fields, index, deadline):
                 break
             reply = self.round(run, fields, incoming, index, deadline, stream=False)
-            if reply is None or not _take(run, index, reply.parsed or {}, reply.cost_nano_usd or 0):
+            if reply is None or not take(run, index, reply.parsed or {}, reply.cost_nano_usd or 0):
                 break
+        if not run.results:
+            raise UpstreamError("The upstream's answer holds no message.", headers=MAY_BE_BILLED)
         return run
 
-    def stream(self, fields: dict[str, Any], incoming: Incoming) -> "ContinuationStream":
-        """As `run`, as server-sent events. The first round is asked for before anything is sent, so its
-        error is an answer with a status like any other."""
-        run, deadline = _begin(fields), self._clock() + RUN_SECONDS
-        first = self.round(run, fields, incoming, 0, deadline, stream=True)
-        assert first is not None  # the first round either answers or raises
-        return ContinuationStream(self, run, fields, incoming, deadline, first)
+    def deadline(self) -> float:
+        """When a run that begins now has to end."""
+        return self._clock() + RUN_SECONDS
 
     def may_go_on(self, run: Run, fields: dict[str, Any], index: int, deadline: float) -> bool:
         """Between rounds: the follow-up, the pause, and the end of time."""
@@ -116,7 +85,7 @@ class Continuations:
         if pause:
             self._sleep(pause)
         if fields.get("follow_up"):
-            run.messages.append({"role": "user", "content": fields["follow_up"]})
+            run.asked = [{"role": "user", "content": fields["follow_up"]}]
         return True
 
     def round(
@@ -133,7 +102,7 @@ class Continuations:
         body = {
             name: value for name, value in fields.items() if value is not None and name not in _OWN_FIELDS
         }
-        body |= {"model": run.model, "messages": run.messages}
+        body |= {"model": run.model, "messages": run.messages + run.asked}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         raw = json.dumps(body, separators=(",", ":")).encode()
@@ -165,196 +134,6 @@ class Continuations:
                 self._sleep(BUDGET_POLL_SECONDS)
 
 
-class ContinuationStream:
-    """The events of a run. Close it in any case: a round that is under way is booked then."""
-
-    def __init__(
-        self,
-        continuations: Continuations,
-        run: Run,
-        fields: dict[str, Any],
-        incoming: Incoming,
-        deadline: float,
-        first: Reply,
-    ) -> None:
-        self._continuations = continuations
-        self._run = run
-        self._fields = fields
-        self._incoming = incoming
-        self._deadline = deadline
-        self._reply: Reply | None = first
-        self._events = self._all_events()
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._events)
-
-    def close(self) -> None:
-        self._events.close()
-        if self._reply is not None and isinstance(self._reply.body, MeteredStream):
-            self._reply.body.close()
-
-    def _all_events(
-        self,
-    ) -> Generator[bytes, None, None]:  # a generator; `close` above covers one never started
-        run = self._run
-        yield _event("continuation.created", {"id": run.id, "object": "continuation", "model": run.model})
-        for index in range(self._fields.get("rounds") or 1):
-            if index and not self._next_round(index):
-                break
-            if not (yield from self._round_events(index)):
-                break
-        kind = "continuation.incomplete" if run.incomplete else "continuation.completed"
-        yield _event(kind, run.body())
-        yield b"data: [DONE]\n\n"
-
-    def _next_round(self, index: int) -> bool:
-        if not self._continuations.may_go_on(self._run, self._fields, index, self._deadline):
-            return False
-        self._reply = self._continuations.round(
-            self._run, self._fields, self._incoming, index, self._deadline, stream=True
-        )
-        return self._reply is not None
-
-    def _round_events(self, index: int) -> Generator[bytes, None, bool]:
-        """The deltas of one round, then its result; whether the run goes on."""
-        assert self._reply is not None
-        reply, gathered = self._reply, _Gathered()
-        # An upstream that does not stream answers as a whole: the same, in one event.
-        pieces = [b"data: " + reply.body + b"\n\n"] if isinstance(reply.body, bytes) else reply.body
-        splitter = Splitter()
-        for piece in pieces:
-            for event in splitter.feed(piece):
-                chunk = event.json()
-                if chunk is None:
-                    continue
-                for delta in gathered.add(chunk):
-                    yield _event("round.delta", {"index": index, "delta": delta})
-            if self._continuations.is_late(self._deadline):
-                self._run.incomplete = "timeout"
-                return False
-        self._reply = None
-        if isinstance(reply.body, MeteredStream):
-            reply.body.close()
-        if gathered.error:
-            self._run.incomplete = "upstream_error"
-            return False
-        goes_on = _take(self._run, index, gathered.completion(), reply.cost_nano_usd or 0)
-        yield _event("round.completed", self._run.results[-1])
-        return goes_on
-
-
-class _Gathered:
-    """A streamed chat completion put together again."""
-
-    def __init__(self) -> None:
-        self.error = False
-        self._choices: dict[int, dict[str, Any]] = {}
-        self._usage: dict[str, Any] | None = None
-
-    def add(self, chunk: dict[str, Any]) -> list[str]:
-        """Take in a chunk; gives the texts it adds to the first choice."""
-        self.error = self.error or "error" in chunk
-        self._usage = chunk.get("usage") or self._usage
-        deltas = []
-        for choice in chunk.get("choices") or ():
-            found = self._choices.setdefault(choice["index"], {"message": {"content": None}})
-            found["finish_reason"] = choice.get("finish_reason") or found.get("finish_reason")
-            text = _add_delta(found["message"], choice.get("delta") or choice.get("message") or {})
-            if text and choice["index"] == 0:
-                deltas.append(text)
-        return deltas
-
-    def completion(self) -> dict[str, Any]:
-        return {"choices": [self._choices[i] for i in sorted(self._choices)], "usage": self._usage}
-
-
-def _add_delta(message: dict[str, Any], delta: dict[str, Any]) -> str:
-    if delta.get("refusal"):
-        message["refusal"] = (message.get("refusal") or "") + delta["refusal"]
-    for call in delta.get("tool_calls") or ():
-        calls = message.setdefault("tool_calls", {})
-        found = calls.setdefault(
-            call.get("index", len(calls)), {"id": None, "type": "function", "function": {}}
-        )
-        found["id"] = call.get("id") or found["id"]
-        for name, part in (call.get("function") or {}).items():
-            found["function"][name] = found["function"].get(name, "") + (part or "")
-    text: str = delta.get("content") or ""
-    if text:
-        message["content"] = (message["content"] or "") + text
-    return text
-
-
-def _begin(fields: dict[str, Any]) -> Run:
-    messages: list[dict[str, Any]] = []
-    if fields.get("system"):
-        messages.append({"role": "system", "content": fields["system"]})
-    for example in fields.get("examples") or ():
-        messages.append({"role": "user", "content": example["user"]})
-        messages.append({"role": "assistant", "content": example["assistant"]})
-    messages.append({"role": "user", "content": fields["prompt"]})
-    return Run(f"cont_{random_text(24)}", fields["model"], messages)
-
-
-def _take(run: Run, index: int, completion: dict[str, Any], cost_nano_usd: int) -> bool:
-    """Add a round's replies to the run; whether it may go on."""
-    choices = completion.get("choices") or [{}]
-    run.cost_nano_usd += cost_nano_usd
-    for number, choice in enumerate(choices):
-        result = _result(index + number, choice)
-        # One call, one usage, one cost: with several choices it stands with the first.
-        result["usage"] = completion.get("usage") if number == 0 else None
-        result["cost_usd"] = format_usd(cost_nano_usd if number == 0 else 0)
-        run.results.append(result)
-    message = choices[0].get("message") or {}
-    run.messages.append(_as_input(message))
-    run.incomplete = _why_stop(message, choices[0].get("finish_reason"))
-    return run.incomplete is None
-
-
-def _result(index: int, choice: dict[str, Any]) -> dict[str, Any]:
-    message = choice.get("message") or {}
-    result = {
-        "index": index,
-        "content": message.get("content"),
-        "finish_reason": choice.get("finish_reason"),
-    }
-    if message.get("refusal"):
-        result["refusal"] = message["refusal"]
-    if message.get("tool_calls"):
-        result["tool_calls"] = _calls(message)
-    return result
-
-
-def _as_input(message: dict[str, Any]) -> dict[str, Any]:
-    """A reply as the assistant message it becomes."""
-    appended: dict[str, Any] = {"role": "assistant", "content": message.get("content")}
-    if message.get("refusal"):
-        appended["refusal"] = message["refusal"]
-    if message.get("tool_calls"):
-        appended["tool_calls"] = _calls(message)
-    return appended
-
-
-def _calls(message: dict[str, Any]) -> list[Any]:
-    calls = message["tool_calls"]
-    return [calls[i] for i in sorted(calls)] if isinstance(calls, dict) else calls
-
-
-def _why_stop(message: dict[str, Any], finish_reason: str | None) -> str | None:
-    """Why a reply ends the run; `stop` and `length` go on."""
-    if message.get("tool_calls") or finish_reason in ("tool_calls", "function_call"):
-        return "tool_calls"
-    if message.get("refusal"):
-        return "refusal"
-    if finish_reason == "content_filter":
-        return "content_filter"
-    return None
-
-
 def _reason(error: SpendgateError) -> str:
     """The error of a later round as the reason the run is incomplete."""
     for kind, reason in (
@@ -369,24 +148,3 @@ def _reason(error: SpendgateError) -> str:
     if isinstance(error, UpstreamRefused) and error.reply.status == 429:
         return "rate_limit"
     return "upstream_error"
-
-
-def _sum_usage(usages: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """Usage objects added up, details included."""
-    total: dict[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-    for usage in usages:
-        _add_usage(total, usage or {})
-    return total
-
-
-def _add_usage(total: dict[str, Any], usage: dict[str, Any]) -> None:
-    for name, value in usage.items():
-        if isinstance(value, dict):
-            _add_usage(total.setdefault(name, {}), value)
-        elif type(value) is int:
-            total[name] = total.get(name, 0) + value
-
-
-def _event(kind: str, fields: dict[str, Any]) -> bytes:
-    data = json.dumps({"type": kind, **fields}, separators=(",", ":"))
-    return f"event: {kind}\ndata: {data}\n\n".encode()

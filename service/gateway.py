@@ -213,7 +213,7 @@ class Gateway:
     @staticmethod
     def _adds_cap(call: Call) -> bool:
         """A cap goes up where the caller named none and the hold is for less than the model's most."""
-        return call.demand.floor_tokens > 0 and call.hold.cap_tokens < call.model.max_output_tokens
+        return call.demand.floor_tokens > 0 and call.hold.cap_tokens < call.demand.cap_tokens
 
     @staticmethod
     def _forwards_usage(call: Call) -> bool:

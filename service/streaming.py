@@ -5,7 +5,6 @@ it. An iterator with a `close` of its own rather than a generator: a generator t
 runs no `finally`, and its hold would stay.
 """
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -73,14 +72,14 @@ class MeteredStream:
 
     def _take(self, event: Event) -> None:
         if event.is_done:
-            self._over = True
-            self._call.settle(self._tally)
-            self._ready.append(self._cost_comment() + event.raw)
-            self._read_to_end()
+            self._finish(event)
             return
         chunk = event.json()
         if chunk is not None:
             self._count(chunk)
+            if self._tally.is_last(chunk):
+                self._finish(event)
+                return
             if self._tally.is_usage_only(chunk) and not self._forwards_usage:
                 return
         self._ready.append(event.raw)
@@ -90,6 +89,13 @@ class MeteredStream:
 
     def _past_its_cap(self) -> bool:
         return self._tally.cap_passed(self._call.hold.cap_tokens, self._call.model.encoding)
+
+    def _finish(self, last: Event) -> None:
+        """Book first, then let the last event go."""
+        self._over = True
+        self._call.settle(self._tally)
+        self._ready.append(self._cost_comment() + last.raw)
+        self._read_to_end()
 
     def _count(self, chunk: dict[str, Any]) -> None:
         if self._call.first_token_at is None:
@@ -112,7 +118,7 @@ class MeteredStream:
             why = "The service is shutting down."
         self._call.settle_received(self._tally)
         error = {"message": why, "type": "server_error", "param": None, "code": "upstream_stream_cut"}
-        self._ready.append(b"data: " + json.dumps({"error": error}).encode() + b"\n\n")
+        self._ready.append(self._call.operation.stream_cut(error))
 
     def _cost_comment(self) -> bytes:
         """One SSE comment line, glued to the event it stands before."""
@@ -130,11 +136,12 @@ class MeteredStream:
         try:
             for piece in self._rest() if self._call.model.reasons else self._answer.stop():
                 for event in self._splitter.feed(piece):
-                    if event.is_done:
+                    chunk = None if event.is_done else event.json()
+                    if chunk is not None:
+                        self._count(chunk)
+                    if event.is_done or (chunk is not None and self._tally.is_last(chunk)):
                         self._call.settle(self._tally)
                         return
-                    if (chunk := event.json()) is not None:
-                        self._count(chunk)
                     if self._past_its_cap():
                         return
         except (UpstreamError, EventTooLong):

@@ -14,6 +14,8 @@ from typing import Any
 
 import urllib3
 
+from service.serving.embedded_redis import death_with_parent
+
 ADMIN_KEY = "an-admin-key-for-tests"
 START_SECONDS = 30
 HELLO = [{"role": "user", "content": "Listen to your"}]
@@ -35,6 +37,8 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A run that is cut short leaves nothing behind.
+            preexec_fn=death_with_parent() if sys.platform == "linux" else None,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

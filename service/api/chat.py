@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from service.api.http import incoming, outgoing, services, streamed
 from service.api.metering import hold
 from service.continuation import UpstreamRefused
+from service.continuation_stream import ContinuationStream
 from service.errors import InvalidRequest
 from service.operations.chat import CHAT
 from service.schemas.check import check
@@ -35,7 +36,7 @@ def run_continuation() -> Response:
         raise InvalidRequest("Presets are not kept yet.", code="unsupported_value", param="preset")
     try:
         if fields.get("stream"):
-            events = services().continuations.stream(fields, request)
+            events = ContinuationStream(services().continuations, fields, request)
             return streamed(events, 200, {"content-type": "text/event-stream; charset=utf-8"})
         body = services().continuations.run(fields, request).body()
     except UpstreamRefused as refused:

@@ -54,11 +54,19 @@ def incoming() -> Incoming:
     require_json()
     return Incoming(
         secret=secret,
-        raw=request.get_data(cache=False),
+        raw=_body(),
         request_id=g.request_id,
         headers={name: request.headers[name] for name in UP if name in request.headers},
         wants_stream_cost=request.headers.get("x-spendgate-stream-cost", "").lower() == "true",
     )
+
+
+def _body() -> bytes:
+    raw = request.get_data(cache=False)
+    if request.content_length is None:
+        # A body in chunks was cut at the limit without a word; to read past it raises 413.
+        request.stream.read(1)
+    return raw
 
 
 def require_json() -> None:

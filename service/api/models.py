@@ -1,7 +1,7 @@
 """GET /v1/models and GET /v1/models/{id}: the upstream's, of those that are priced and allowed."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, jsonify
 
@@ -21,7 +21,7 @@ def list_models() -> Response:
     """List the models this key may use."""
     key = services().stores.keys.current(caller())
     listed = _ask("/models")
-    listed["data"] = [model for model in listed.get("data") or () if _may_use(key, model.get("id"))]
+    listed["data"] = [model for model in listed["data"] if _may_use(key, model.get("id"))]
     return jsonify(listed)
 
 
@@ -32,7 +32,7 @@ def show_model(model_id: str) -> Response:
     key = services().stores.keys.current(caller())
     if not _may_use(key, model_id):
         raise _unknown(model_id)
-    for model in _ask("/models").get("data") or ():
+    for model in _ask("/models")["data"]:
         if model.get("id") == model_id:
             return jsonify(model)
     raise _unknown(model_id)
@@ -51,7 +51,7 @@ def _unknown(model_id: str) -> NotFound:
 
 
 def _ask(path: str) -> dict[str, Any]:
-    """An object from the upstream that costs nothing. Raises UpstreamError."""
+    """A list from the upstream that costs nothing; its `data` are objects. Raises UpstreamError."""
     answer: Answer = services().upstream.get(path)
     body = answer.read()
     if answer.status in (401, 403):
@@ -62,9 +62,8 @@ def _ask(path: str) -> dict[str, Any]:
             f"The upstream answered {answer.status}: {error.get('message', 'no reason given')}"
         )
     try:
-        value = json.loads(body)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise UpstreamError("The upstream's list of models cannot be read.")
-    return value
+        listed = json.loads(body)
+        listed["data"] = [entry for entry in listed["data"] if isinstance(entry, dict)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UpstreamError("The upstream's list of models cannot be read.") from None
+    return cast(dict[str, Any], listed)

@@ -35,9 +35,8 @@ def check_redis(client: Client) -> None:
     that cannot reach its ledger at the start is misconfigured more often than early.
     """
     try:
-        info = client.info()
-        layout = client.set(names.LAYOUT, names.LAYOUT_VERSION, nx=True, get=True)
+        if reason := unfit_reason(client.info(), client.get(names.LAYOUT)):
+            raise ConfigError(f"REDIS_URL: {reason}")
+        client.set(names.LAYOUT, names.LAYOUT_VERSION, nx=True)
     except redis.RedisError as error:
         raise ConfigError(f"REDIS_URL: Redis does not answer ({type(error).__name__})") from None
-    if reason := unfit_reason(info, layout):
-        raise ConfigError(f"REDIS_URL: {reason}")

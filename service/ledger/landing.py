@@ -1,8 +1,8 @@
 """Sees to it that what must be written is written: verbs that Redis did not take are said again.
 
-A paid reply is delivered at once even if Redis is away just then; its settle waits here, in order,
-until it lands. Every verb is harmless when said twice, so an answer that was lost costs nothing.
-What is still waiting when the process is killed shows up as holds in doubt: counted, never lost.
+A paid reply is delivered at once even if Redis is away just then; its settle waits here until it
+lands. Every verb is harmless when said twice, so an answer that was lost costs nothing. What is
+still waiting when the process is killed shows up as holds in doubt: counted, never lost.
 """
 
 import threading
@@ -85,8 +85,8 @@ class Landing:
         if len(self._waiting) >= MOST_WAITING:
             log.error("landing_full", verb=verb, hold=hold.id, consequence="the hold will be in doubt")
             return
-        self._idle.clear()
         self._waiting.append((verb, hold, say))
+        self._idle.clear()
         self._work.set()
 
     def _run(self) -> None:
@@ -95,16 +95,18 @@ class Landing:
             self._work.clear()
             while self._waiting and not self._stopped.is_set():
                 self._land(*self._waiting[0])
-            if not self._waiting:
-                self._idle.set()
+            self._idle.set()
+            if self._waiting:  # queued since they were last looked at
+                self._idle.clear()
 
     def _land(self, verb: str, hold: Hold, say: Callable[[], Any]) -> None:
         try:
             say()
         except LedgerUnavailable:
+            # To the back: one that Redis refuses (a damaged balance, say) must not keep others from landing.
+            self._waiting.rotate(-1)
             self._stopped.wait(PAUSE_SECONDS)
             return
-        except Exception:  # noqa: BLE001
-            # A damaged balance, say. It must not keep the others from landing; the hold stays counted.
+        except Exception:  # noqa: BLE001 - a fault of ours: the hold stays counted, the others go on
             log.exception("cannot_land", verb=verb, hold=hold.id)
         self._waiting.popleft()

@@ -47,9 +47,13 @@ class Lease:
         self._renewed_at: float | None = None
         self._steady_since: float | None = None
         self._run_id: str | None = None
-        self._checked_at: float | None = None
         self._unfit: str | None = None
         self._stopped = threading.Event()
+
+    @property
+    def round_seconds(self) -> float:
+        """How often `tick` is due: well within the lease, and often enough to look at Redis each minute."""
+        return min(self._length_seconds / 3, FITNESS_SECONDS)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="lease", daemon=True).start()
@@ -89,27 +93,21 @@ class Lease:
         return True
 
     def _run(self) -> None:
-        # Renewed well within the lease; after a failure soon again, so that service resumes with Redis.
-        calm_seconds = self._length_seconds / 3
-        pause_seconds = calm_seconds
+        # After a failure soon again, so that service resumes with Redis.
+        pause_seconds = self.round_seconds
         while not self._stopped.wait(pause_seconds):
-            pause_seconds = min(RETRY_SECONDS, calm_seconds)
+            pause_seconds = min(RETRY_SECONDS, self.round_seconds)
             try:
                 if self.tick():
-                    pause_seconds = calm_seconds
+                    pause_seconds = self.round_seconds
             except Exception:  # noqa: BLE001 - one bad round must not be the last
                 log.exception("lease_round_failed")
 
     def _look_at_redis(self, now: float) -> None:
-        if self._checked_at is not None and now - self._checked_at < min(
-            FITNESS_SECONDS, self._length_seconds
-        ):
-            return
         info = self._client.info()
         if self._run_id not in (None, info["run_id"]):
             self._steady_since = now
         self._run_id = info["run_id"]
-        self._checked_at = now
         self._unfit = unfit_reason(info, self._client.get(names.LAYOUT))
 
     def _sweep_in_turn(self, now_ms: int) -> None:
@@ -135,10 +133,12 @@ def sweep(client: Client, ledger: Ledger, now_ms: int) -> int:
 
 def _sweep_worker(client: Client, ledger: Ledger, shard: str, worker: str) -> int:
     held, moved = names.held(shard, worker), 0
-    for field, record in client.hscan_iter(held, count=BATCH):
+    for field, _ in client.hscan_iter(held, count=BATCH):
         if field.endswith("#"):
             continue
-        bound = client.hget(held, field + "#")
+        record, bound = client.hmget(held, field, field + "#")
+        if record is None:
+            continue  # settled since it was listed
         try:
             hold, _ = hold_from_record(field, shard, record, bound or "")
         except (ValueError, KeyError, TypeError):

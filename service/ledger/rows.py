@@ -30,6 +30,10 @@ TOKEN_CLASSES = (
     "output_tokens",
     "reasoning_tokens",
     "audio_output_tokens",
+    "image_input_tokens",
+    "image_output_tokens",
+    "seconds",
+    "characters",
 )
 
 # A row as it is shown, in the order of an export.

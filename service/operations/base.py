@@ -4,6 +4,7 @@ There is no other way to the upstream than through the gateway with an Operation
 be unmetered.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -51,8 +52,16 @@ class Tally(Protocol):
     def output_tokens(self, encoding: str | None) -> int:
         """The output tokens that were seen, counted."""
 
+    def is_last(self, chunk: dict[str, Any]) -> bool:
+        """Whether this event ends the stream (besides `[DONE]`, which always does)."""
+
     def cap_passed(self, cap_tokens: int, encoding: str | None) -> bool:
         """Whether more output was seen than any of the choices may have."""
+
+
+def error_as_data(error: dict[str, Any]) -> bytes:
+    """An error as a stream of completions has it."""
+    return b"data: " + json.dumps({"error": error}).encode() + b"\n\n"
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,8 @@ class Operation:
     """One endpoint.
 
     `demand` bounds a body's cost; `outgoing` makes the bytes that go up, given the cap to add (None:
-    none); `charged_input_tokens` is the input of an answer that came without usage.
+    none); `counted` is the usage of an answer that came without one; `stream_cut` is the event that
+    tells a caller of a stream that broke.
     """
 
     name: str
@@ -69,5 +79,6 @@ class Operation:
     schema: Shape
     demand: Callable[[Body, Model], Demand]
     outgoing: Callable[[Body, Model, int | None], bytes]
-    charged_input_tokens: Callable[[Body, Model, Demand], int]
+    counted: Callable[[Body, Model, Demand, Tally], Usage]
     new_tally: Callable[[], Tally]
+    stream_cut: Callable[[dict[str, Any]], bytes] = error_as_data

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from service.ledger.holds import Demand
-from service.operations.base import Body, Operation
+from service.operations.base import Body, Operation, Tally
 from service.operations.chat_bound import chat_demand, has_media
 from service.operations.chat_tally import ChatTally
 from service.pricing.catalog import Model
 from service.pricing.tokens import COUNTING_ENCODING, counted_input_tokens
+from service.pricing.usage import Usage
 from service.schemas.chat import CHAT_COMPLETION
 
 
@@ -28,10 +29,13 @@ def asks_for_usage(body: Body) -> bool:
     return (body.fields.get("stream_options") or {}).get("include_usage") is True
 
 
-def _charged_input_tokens(body: Body, model: Model, demand: Demand) -> int:
+def _counted(body: Body, model: Model, demand: Demand, tally: Tally) -> Usage:
+    """Text is counted; input that is not only text is taken at its bound."""
     if has_media(body.fields):
-        return demand.input_tokens
-    return counted_input_tokens(body.fields, model.encoding or COUNTING_ENCODING)
+        input_tokens = demand.input_tokens
+    else:
+        input_tokens = counted_input_tokens(body.fields, model.encoding or COUNTING_ENCODING)
+    return Usage(input_tokens=input_tokens, output_tokens=tally.output_tokens(model.encoding))
 
 
 CHAT = Operation(
@@ -41,6 +45,6 @@ CHAT = Operation(
     schema=CHAT_COMPLETION,
     demand=chat_demand,
     outgoing=_outgoing,
-    charged_input_tokens=_charged_input_tokens,
+    counted=_counted,
     new_tally=ChatTally,
 )

@@ -54,13 +54,25 @@ def chat_demand(body: Body, model: Model) -> Demand:
 def _cap(body: Body, model: Model) -> tuple[int, int]:
     """The cap in tokens, and the least it may be narrowed to (0: not at all)."""
     own = body.fields.get("max_completion_tokens") or body.fields.get("max_tokens")
-    if body.unknown:
+    return text_cap(own, model, has_unknown=bool(body.unknown))
+
+
+def text_cap(own: int | None, model: Model, *, has_unknown: bool) -> tuple[int, int]:
+    """As `_cap`, from the caller's own cap: the same rule for every endpoint that puts out text."""
+    most = model.max_output_tokens
+    if most is None:
+        raise ModelNotPriced(
+            f"Neither the output maximum nor the context window of '{model.name}' is known; "
+            "the operator can name them in SPENDGATE_PRICES.",
+            param="model",
+        )
+    if has_unknown:
         # A field nobody here knows might lift the cap: the model's own maximum holds in any case.
-        return model.max_output_tokens, 0
+        return most, 0
     if own:
-        return min(own, model.max_output_tokens), 0
+        return min(own, most), 0
     floor = REASONING_FLOOR_TOKENS if model.reasons else FLOOR_TOKENS
-    return model.max_output_tokens, min(floor, model.max_output_tokens)
+    return most, min(floor, most)
 
 
 def _input_tokens(body: Body, model: Model) -> int:
@@ -125,23 +137,23 @@ def _text(fields: dict[str, Any]) -> str:
 
 
 def _input_rate(fields: dict[str, Any], rates: Rates, model: Model) -> int:
-    classes = [rates.input, rates.cache_write]
+    classes = [required_rate(rates.input, "input", model), rates.cache_write]
     types = {part.get("type") for part in _parts(fields)}
     if "input_audio" in types:
-        classes.append(_required(rates.audio_input, "audio input", model))
+        classes.append(required_rate(rates.audio_input, "audio input", model))
     if "image_url" in types:
         classes.append(rates.image_input)
     return max(rate for rate in classes if rate is not None)
 
 
 def _output_rate(fields: dict[str, Any], rates: Rates, model: Model) -> int:
-    rate = _required(rates.output, "output", model)
+    rate = required_rate(rates.output, "output", model)
     if "audio" in (fields.get("modalities") or ()) or fields.get("audio"):
-        rate = max(rate, _required(rates.audio_output, "audio output", model))
+        rate = max(rate, required_rate(rates.audio_output, "audio output", model))
     return rate
 
 
-def _required(rate: int | None, what: str, model: Model) -> int:
+def required_rate(rate: int | None, what: str, model: Model) -> int:
     if rate is None:
         raise ModelNotPriced(f"There is no price for {what} tokens of '{model.name}'.", param="model")
     return rate

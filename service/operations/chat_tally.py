@@ -66,6 +66,9 @@ class ChatTally:
     def is_usage_only(self, chunk: dict[str, Any]) -> bool:
         return chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
 
+    def is_last(self, chunk: dict[str, Any]) -> bool:
+        return False
+
     def output_tokens(self, encoding: str | None) -> int:
         # A piece of a stream holds a token or more, however short its text.
         return sum(

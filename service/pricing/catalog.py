@@ -17,11 +17,13 @@ from genai_prices.types import ClauseEquals, ClauseOr, ModelInfo
 from service.errors import ModelNotPriced
 from service.pricing.maxima import max_output_tokens, reasons
 from service.pricing.price_file import FileModel, read_price_file
-from service.pricing.rates import ModelRates, model_rates
+from service.pricing.rates import ModelRates, Rates, model_rates
 from service.pricing.tokens import encoding_name
 
 _OPENAI = next(provider for provider in providers if provider.id == "openai")
 TIERS = ("default", "flex", "priority")
+# Of a model that costs nothing the output needs no bound.
+UNBOUNDED_TOKENS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Model:
     name: str
     rates: ModelRates
     context_window: int | None
-    max_output_tokens: int
+    max_output_tokens: int | None
     reasons: bool
     output_cap_field: str
     encoding: str | None
@@ -53,7 +55,8 @@ class Catalog:
     def model(self, name: str, tier: str | None, at: datetime) -> Model:
         """The model by name, at the tier asked for (None or `auto`: the configured default).
 
-        Raises ModelNotPriced when its rates, or both its output maximum and window, are unknown.
+        Raises ModelNotPriced when there are no rates. Which of them, and whether an output maximum, an
+        endpoint needs, its operation knows.
         """
         if tier in (None, "auto"):
             tier = self._default_tier
@@ -86,19 +89,13 @@ class Catalog:
         rates = model_rates(info, tier, datetime.combine(day, time.min, UTC), self._multiplier)
         if rates is None:
             return f"The model '{name}' has no price in the service tier '{tier}'."
-        if rates.base.input is None:
-            return f"The model '{name}' has no price per input token."
-        most = max_output_tokens(name) or info.context_window
-        if most is None:
-            return (
-                f"Neither the output maximum nor the context window of '{name}' is known; "
-                "the operator can name them in SPENDGATE_PRICES."
-            )
+        if rates.base == Rates():
+            return f"The price of the model '{name}' is not known here."
         return Model(
             name=name,
             rates=rates,
             context_window=info.context_window,
-            max_output_tokens=most,
+            max_output_tokens=max_output_tokens(name) or info.context_window,
             reasons=reasons(name),
             output_cap_field="max_completion_tokens",
             encoding=encoding_name(name),
@@ -108,9 +105,7 @@ class Catalog:
 
 def _from_file(entry: FileModel, name: str, tier: str) -> Model | str:
     free = not any((entry.rates.base.input, entry.rates.base.output))
-    most = entry.max_output_tokens or entry.context_window or (1 if free else None)
-    if most is None:
-        return f"SPENDGATE_PRICES names neither max_output_tokens nor context_window for '{name}'."
+    most = entry.max_output_tokens or entry.context_window or (UNBOUNDED_TOKENS if free else None)
     return Model(
         name=name,
         rates=entry.rates,

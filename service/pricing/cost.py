@@ -9,7 +9,7 @@ def cost_nano_usd(usage: Usage, model_rates: ModelRates) -> int:
     """The list price of a usage. Every token lands in exactly one class.
 
     A class without a rate of its own is part of a broader one (cached input without a discount pays
-    the input rate). Audio and cached tokens may overlap; the overlap is priced as audio.
+    the input rate). Audio or image tokens and cached ones may overlap; the overlap is priced as media.
     """
     rates = model_rates.at(usage.input_tokens)
     text_in, text_out = rates.input or 0, rates.output or 0
@@ -18,17 +18,26 @@ def cost_nano_usd(usage: Usage, model_rates: ModelRates) -> int:
     audio_in = text_in if rates.audio_input is None else rates.audio_input
     audio_out = text_out if rates.audio_output is None else rates.audio_output
 
-    special = usage.cached_input_tokens + usage.cache_write_tokens + usage.audio_input_tokens
+    image_in = text_in if rates.image_input is None else rates.image_input
+    image_out = text_out if rates.image_output is None else rates.image_output
+
+    media = usage.audio_input_tokens + usage.image_input_tokens
+    special = usage.cached_input_tokens + usage.cache_write_tokens + media
     overlap = max(0, special - usage.input_tokens)
     cached = max(0, usage.cached_input_tokens - overlap)
     written = usage.cache_write_tokens - max(0, overlap - usage.cached_input_tokens)
-    plain = usage.input_tokens - usage.audio_input_tokens - cached - written
+    plain = usage.input_tokens - media - cached - written
+    plain_out = usage.output_tokens - usage.audio_output_tokens - usage.image_output_tokens
     pico = (
         plain * text_in
         + cached * cached_rate
         + written * write_rate
         + usage.audio_input_tokens * audio_in
-        + (usage.output_tokens - usage.audio_output_tokens) * text_out
+        + usage.image_input_tokens * image_in
+        + plain_out * text_out
         + usage.audio_output_tokens * audio_out
+        + usage.image_output_tokens * image_out
+        + usage.seconds * (rates.second or 0)
+        + usage.characters * (rates.character or 0)
     )
     return ceil_nano_usd(pico)

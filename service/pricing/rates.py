@@ -10,7 +10,8 @@ PICO_PER_TOKEN = 1_000_000  # one USD per million tokens, as pico-USD a token
 
 @dataclass(frozen=True)
 class Rates:
-    """Pico-USD a token. None: there is no rate for that class, so no request may reach it."""
+    """Pico-USD a token (a second of audio, a character of speech). None: there is no rate for that
+    class, so no request may reach it."""
 
     input: int | None = None
     cached_input: int | None = None
@@ -19,6 +20,9 @@ class Rates:
     audio_input: int | None = None
     audio_output: int | None = None
     image_input: int | None = None
+    image_output: int | None = None
+    second: int | None = None
+    character: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class ModelRates:
         return next((rates for start, rates in self.steps if input_tokens > start), self.base)
 
 
-# Our classes -> the price data's.
+# Our classes -> the price data's. All but seconds are priced by the million, in USD.
 _CLASSES = {
     "input": "input_mtok",
     "cached_input": "cache_read_mtok",
@@ -45,7 +49,11 @@ _CLASSES = {
     "audio_input": "input_audio_mtok",
     "audio_output": "output_audio_mtok",
     "image_input": "input_image_mtok",
+    "image_output": "output_image_mtok",
+    "second": "audio_hours",
+    "character": "input_mchars",
 }
+SECONDS_PER_HOUR = 3_600
 
 
 def pico_per_token(usd_per_mtok: Decimal, multiplier: Decimal) -> int:
@@ -68,7 +76,7 @@ def model_rates(model: Any, tier: str, at: datetime, multiplier: Decimal) -> Mod
     def rates_above(start: int | None) -> Rates:
         return Rates(
             **{
-                name: pico_per_token(_price_above(price, start), multiplier)
+                name: _rate(name, _price_above(price, start), multiplier)
                 for name, price in found.items()
                 if price is not None
             }
@@ -76,6 +84,12 @@ def model_rates(model: Any, tier: str, at: datetime, multiplier: Decimal) -> Mod
 
     steps = tuple((start, rates_above(start)) for start in sorted(starts, reverse=True))
     return ModelRates(rates_above(None), steps)
+
+
+def _rate(name: str, price: Decimal, multiplier: Decimal) -> int:
+    if name == "second":
+        return pico_per_token(price * PICO_PER_TOKEN / SECONDS_PER_HOUR, multiplier)
+    return pico_per_token(price, multiplier)
 
 
 def _has_tier(model: Any, tier: str, at: datetime) -> bool:

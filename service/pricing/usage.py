@@ -8,8 +8,9 @@ MOST_TOKENS = 10**9
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens by class. The details are parts of the two totals: cached, cache write and audio input
-    of `input_tokens`; reasoning and audio output of `output_tokens`."""
+    """Tokens by class. The details are parts of the two totals: cached, cache write, audio and image
+    input of `input_tokens`; reasoning, audio and image output of `output_tokens`. Models that are not
+    priced by token have seconds of audio, or characters of speech."""
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
@@ -18,6 +19,10 @@ class Usage:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
+    seconds: int = 0
+    characters: int = 0
 
     def is_possible(self) -> bool:
         """Whether a provider could mean this: no negative part, and no part above its whole."""
@@ -27,9 +32,9 @@ class Usage:
         special = self.cached_input_tokens + self.cache_write_tokens
         return (
             special <= self.input_tokens
-            and self.audio_input_tokens <= self.input_tokens
             and self.reasoning_tokens <= self.output_tokens
-            and self.audio_output_tokens <= self.output_tokens
+            and self.audio_input_tokens + self.image_input_tokens <= self.input_tokens
+            and self.audio_output_tokens + self.image_output_tokens <= self.output_tokens
         )
 
     def counts(self) -> dict[str, int]:

@@ -60,8 +60,13 @@ class Answer:
 
     def stop(self) -> Iterator[bytes]:
         """Tell the upstream that nobody listens any more; gives what it had sent by then."""
-        self._shut(socket.SHUT_WR)
-        yield from self.left()
+        sock = self._socket()
+        _shut(sock, socket.SHUT_WR)
+        try:
+            yield from self.left()
+        finally:
+            # An answer that came to its end has put its connection back; one half shut is of no use there.
+            _shut(sock, socket.SHUT_RDWR)
 
     def left(self) -> Iterator[bytes]:
         """The bytes up to the end, if that is near: reading goes on for LEFT_SECONDS and no longer."""
@@ -81,22 +86,28 @@ class Answer:
 
     def abort(self) -> None:
         """Break the connection, from whichever thread; who is reading meets its end."""
-        self._shut(socket.SHUT_RDWR)
+        _shut(self._socket(), socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._response.close()
 
-    def _shut(self, how: int) -> None:
-        sock = self._socket()
-        if sock is None or sock.fileno() < 0:
-            return
-        # On a twin: a TLS socket's own shutdown would also forget how to read what is still to come.
-        with suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as twin:
-            twin.shutdown(how)
-
     def _socket(self) -> Any:
+        """What the body is read from; None if it was read to its end."""
         raw = self._response.extensions.get("urllib3")
-        return getattr(getattr(raw, "connection", None), "sock", None)
+        sock = getattr(getattr(raw, "connection", None), "sock", None)
+        if sock is None:
+            # A connection that ends with this answer has let go of its socket; the reader has it still.
+            reader = getattr(getattr(raw, "_fp", None), "fp", None)
+            sock = getattr(getattr(reader, "raw", None), "_sock", None)
+        return sock
+
+
+def _shut(sock: Any, how: int) -> None:
+    if sock is None or sock.fileno() < 0:
+        return
+    # On a twin: a TLS socket's own shutdown would also forget how to read what is still to come.
+    with suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as twin:
+        twin.shutdown(how)
 
 
 def _goes_down(name: str) -> bool:

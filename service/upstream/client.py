@@ -24,6 +24,7 @@ class Upstream:
         self, *, base_url: str, api_key: str | None, timeout_seconds: float, is_sandbox: bool = False
     ) -> None:
         self.is_sandbox = is_sandbox
+        self._timeout_seconds = timeout_seconds
         http_client = httpx2.Client(transport=Urllib3Transport())
         # An upstream that needs no key gets a placeholder, since the SDK insists on one.
         self._client = openai.OpenAI(
@@ -45,11 +46,11 @@ class Upstream:
     ) -> Answer:
         """Send a body; the answer whatever its status. Raises NotSent, Unanswered, TimedOut.
 
-        The time-out (the upstream's own if None) is for each read, as SDKs have it.
+        The time-out is for each read, as SDKs have it, and can only be shorter than the upstream's own.
         """
         options: Any = {"headers": {"content-type": "application/json", **headers}}
         if timeout_seconds is not None:
-            options["timeout"] = timeout_seconds
+            options["timeout"] = min(timeout_seconds, self._timeout_seconds)
         try:
             response = self._client.post(
                 path,

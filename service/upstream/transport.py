@@ -16,12 +16,30 @@ READ_BYTES = 65_536
 _UP = ("authorization", "content-type", "accept", "openai-beta", "x-client-request-id", "user-agent")
 
 
+class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    """A TLS error tells by itself not when it came. What fails in here failed before anything was sent; a
+    broken record or an alert that comes later may stand where a paid answer should."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except urllib3.exceptions.ConnectTimeoutError:
+            raise
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise urllib3.exceptions.NewConnectionError(self, f"no TLS: {error}") from error
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
 class Urllib3Transport(httpx2.BaseTransport):
     """Sends one request over a pooled connection. Raises httpx2's errors, told apart by whether the
     request can have been sent: ConnectError and ConnectTimeout mean it was not."""
 
     def __init__(self) -> None:
         self._pool = urllib3.PoolManager(maxsize=MOST_IDLE_CONNECTIONS, retries=False)
+        self._pool.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _HTTPSPool}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         headers = {name: request.headers[name] for name in _UP if name in request.headers}
@@ -40,7 +58,7 @@ class Urllib3Transport(httpx2.BaseTransport):
             )
         except urllib3.exceptions.ConnectTimeoutError as error:
             raise httpx2.ConnectTimeout("no connection in time", request=request) from error
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError) as error:
+        except urllib3.exceptions.NewConnectionError as error:
             raise httpx2.ConnectError("no connection", request=request) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _broken(error) from error

@@ -10,8 +10,9 @@ from tests.flow.scripts import DONE, USAGE, answer, completion, delta, event, re
 from tests.harness import HELLO, Caller
 
 ODD_BODY = (
-    b'{ "id":"x",\t"model" : "gpt-4o-mini",\r\n "choices":[{"message":{"content":"\xc3\xa4 \\u00e4 \xf0\x9f\x8e\xb8"},'
-    b'"new":{"a":[1.0,1e5,12345678901234567890]}}],"usage":{"prompt_tokens":1,"completion_tokens":1},"z":null}\n\n'
+    b'{ "id":"x",\t"model" : "gpt-4o-mini",\r\n "choices":'
+    b'[{"message":{"content":"\xc3\xa4 \\u00e4 \xf0\x9f\x8e\xb8"},"new":{"a":[1.0,12345678901234567890]}}],'
+    b'"usage":{"prompt_tokens":1,"completion_tokens":1},"z":null}\n\n'
 )
 
 
@@ -62,10 +63,12 @@ def test_an_error_of_the_upstream_comes_back_byte_for_byte(caller: Caller, upstr
 
 
 STREAMS = {
-    "odd whitespace and unicode": [b'data:{ "choices" :[{"delta":{"content":"\xf0\x9f\x8e\xb8 "}}] , "x":1.0 }\n\n', DONE],
+    "odd whitespace": [b'data:{ "choices" :[{"delta":{"content":"a"}}] , "x":1.0 }\n\n', b"data:[DONE]\n\n"],
+    "unicode": [b'data: {"choices": [{"delta": {"content": "\xf0\x9f\x8e\xb8 \\ud83c\\udfb8"}}]}\n\n', DONE],
     "CRLF": [delta("one").replace(b"\n\n", b"\r\n\r\n"), b"data: [DONE]\r\n\r\n"],
     "mixed line ends": [delta("one").replace(b"\n\n", b"\n\r\n"), delta("two"), DONE],
-    "comments and other fields": [b": ping\n\n", b"event: x\nid: 7\nretry: 10\n" + delta("one"), b":\n\n", DONE],
+    "comments": [b": ping\n\n", delta("one"), b":\n\n", b": x\n" + delta("two"), DONE],
+    "other fields": [b"event: x\nid: 7\nretry: 10\n" + delta("one"), DONE],
     "data over several lines": [b'data: {"choices":\ndata: [{"delta":{"content":"a"}}]}\n\n', DONE],
     "no JSON at all": [b"data: hello\n\n", b"data\n\n", b"data: [1]\n\n", b"data: null\n\n", DONE],
     "several events in one segment": [delta("one") + delta("two") + delta("three") + DONE],
@@ -75,7 +78,7 @@ STREAMS = {
     "usage null kept": [delta("one", usage=None), delta("two"), DONE],
     "usage in the last piece of text": [delta("one", usage=USAGE), DONE],
     "empty choices without usage": [event({"choices": [], "prompt_filter_results": []}), delta("one"), DONE],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("pieces", STREAMS.values(), ids=STREAMS.keys())
@@ -116,16 +119,18 @@ def test_usage_that_was_asked_for_stays(caller: Caller, upstream: RawUpstream) -
     assert reply.data == delta("one") + usage_event() + DONE
 
 
+HEAD = b'{"model":"gpt-4o-mini","max_tokens":5,"messages":[{"role":"user","content":'
+
+
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"model":"gpt-4o-mini","max_tokens":5,"messages":[{"role":"user","content":"\\u00e4 \xc3\xa4"}]}',
-        b' {"max_tokens" : 5,\r\n"messages":[{"role":"user","content":"hi"}],"model":"gpt-4o-mini","temperature":1.0}\n',
-        b'{"model":"gpt-4o-mini","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"new":{"deep":[1e2,-0]}}',
-        b'{"model":"gpt-4o-mini","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"stream":true,'
-        b'"stream_options": {"include_usage": true}}',
+        HEAD + b'"\\u00e4 \xc3\xa4 \\/"}]}',
+        b' {"temperature" : 1.0,\r\n"seed":0, ' + HEAD[1:] + b' "hi" } ] }\n',
+        HEAD + b'"hi"}],"new":{"deep":[1e2,-0,1.10]},"other":null}',
+        HEAD + b'"hi"}],"stream":true,"stream_options": {"include_usage": true}}',
     ],
-)  # fmt: skip
+)
 def test_a_body_that_needs_nothing_goes_up_byte_for_byte(
     caller: Caller, upstream: RawUpstream, raw: bytes
 ) -> None:
@@ -139,8 +144,9 @@ def test_values_stay_exact_where_something_is_added(caller: Caller, upstream: Ra
         stream=True,
         temperature=0.1,
         seed=9007199254740993,
-        unknown={"float": 1e-7, "big": 123456789012345678901234567890, "text": '"\\/\b\u2028\x7f🎸', "null": None},
-    )  # fmt: skip
+        unknown={"float": 1e-7, "big": 123456789012345678901234567890, "null": None},
+        another='"\\/\b\u2028\x7f🎸',
+    )
     assert send(caller, json.dumps(fields).encode()).status == 200
     sent = upstream.requests[0].json()
     assert sent.pop("stream_options") == {"include_usage": True}

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,9 +122,8 @@ def test_every_event_is_counted_however_it_ends(
 
 def test_everything_visible_is_counted(caller: Caller, upstream: RawUpstream, books: Books) -> None:
     call = {"index": 0, "id": "call_1", "function": {"name": "look", "arguments": '{"a": 1}'}}
-    upstream.plays(
-        stream(delta("one"), delta(" two", index=1), delta(delta={"refusal": "no"}), delta(delta={"tool_calls": [call]}), DONE)
-    )  # fmt: skip
+    first = [delta("one"), delta(delta={"refusal": "no"}), delta(delta={"tool_calls": [call]})]
+    upstream.plays(stream(*first, delta(" two", index=1), DONE))
     caller.chat(stream=True, n=2)
     # one, no, look and {"a": 1} (6 tokens) in the first choice, " two" in the second.
     assert books.of(caller).row["output_tokens"] == 10
@@ -257,7 +257,7 @@ class Faucet:
         self._next.release(len(pieces))
 
     def __call__(self, wire: Wire) -> None:
-        wire.stream_head(**self.headers)
+        wire.stream_head()
         for number in range(1000):
             assert self._next.acquire(timeout=PATIENCE_SECONDS)
             piece = self._pieces[number]
@@ -269,8 +269,6 @@ class Faucet:
             except OSError:
                 self.hung_up.set()
                 return
-
-    headers: dict[str, str] = {}
 
 
 def let_go_until_hung_up(faucet: Faucet) -> None:
@@ -339,37 +337,6 @@ def test_a_reasoning_models_stream_read_alone_is_still_cut_at_its_cap(
     reply.close()
     let_go_until_hung_up(faucet)
     assert books.of(caller).in_doubt > 0
-
-
-@pytest.mark.parametrize("http10", [False, True])
-def test_a_stream_that_only_its_close_ends_is_closed_as_well(
-    caller: Caller, upstream: RawUpstream, books: Books, http10: bool
-) -> None:
-    """Without chunks or a length the end of the connection is the end of the body."""
-    hung_up = threading.Event()
-    go = threading.Semaphore(0)
-
-    def unframed(wire: Wire) -> None:
-        version = b"1.0" if http10 else b"1.1"
-        wire.send(b"HTTP/%s 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" % version)
-        wire.send(TWO[0])
-        try:
-            while go.acquire(timeout=PATIENCE_SECONDS):
-                wire.send(delta(" more"))
-        except OSError:
-            hung_up.set()
-
-    upstream.plays(unframed)
-    reply, pieces = open_stream(caller)
-    assert next(pieces) == TWO[0]
-    reply.close()
-
-    def gone() -> bool:
-        go.release()
-        return hung_up.is_set()
-
-    eventually(gone, seconds=0.9)  # sooner than the time-out of a read
-    assert books.of(caller).row["output_tokens"] < 10
 
 
 def test_a_caller_that_leaves_at_done_has_paid_already(
@@ -452,6 +419,50 @@ def test_a_stream_that_was_never_begun_is_booked_when_it_is_closed(
     assert books.of(caller).row["usage_source"] == "counted"
     assert reply.cost_nano_usd == books.of(caller).spent
     let_go_until_hung_up(faucet)
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_stream_that_only_its_close_ends_is_left_at_once(
+    own: Services, caller: Caller, upstream: RawUpstream, books: Books, version: bytes
+) -> None:
+    """Without chunks or a length the end of the connection is the end of the body."""
+    hung_up = threading.Event()
+
+    def unframed(wire: Wire) -> None:
+        wire.send(b"HTTP/%s 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" % version)
+        wire.send(TWO[0])
+        wire.wait_for_hang_up()
+        hung_up.set()
+
+    upstream.plays(unframed)
+    reply = own.gateway.call(CHAT, incoming(caller, raw_body()))
+    assert next(iter(reply.body)) == TWO[0]
+    begun = time.monotonic()
+    reply.body.close()
+    assert time.monotonic() - begun < 0.6  # sooner than the time-out of a read
+    assert hung_up.wait(0.3)
+    assert books.of(caller).spent == counted_nano(1)
+
+
+def test_a_connection_that_was_hung_up_is_not_used_again(
+    own: Services, caller: Caller, upstream: RawUpstream, books: Books
+) -> None:
+    go = threading.Event()
+
+    def ends_well(wire: Wire) -> None:
+        wire.stream_head()
+        wire.chunk(TWO[0])
+        wire.wait_for_hang_up()
+        wire.end()
+        go.wait(PATIENCE_SECONDS)
+
+    upstream.plays(ends_well, answer(completion()))
+    reply = own.gateway.call(CHAT, incoming(caller, raw_body()))
+    assert next(iter(reply.body)) == TWO[0]
+    reply.body.close()
+    assert own.gateway.call(CHAT, incoming(caller, raw_body(stream=False))).status == 200
+    go.set()
+    assert books.of(caller).in_doubt == 0
 
 
 def test_a_drain_books_a_running_stream_and_tells_its_caller(

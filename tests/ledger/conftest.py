@@ -47,6 +47,7 @@ class Bench:
         self.shard = names.shard_of_project(self.project)
         self.ledger = RecordingLedger(client, worker=new_worker_id(), rows_kept=1_000_000)
         self.keys = Keys(client, self.ledger, Projects(client))
+        self.scopes = {f"project:{self.project}"}
 
     def set_project(self, *, period: str = "month", timezone: str = "UTC", **limits: int | str) -> None:
         """Make the project; limits are the scope's fields (nano-USD)."""
@@ -59,6 +60,7 @@ class Bench:
         fields = {"name": f"k-{secrets.token_hex(4)}", "project": self.project, **(body or {})}
         _, secret = self.keys.create(load_key_create(fields))
         account = self.keys.authenticate(secret)
+        self.scopes.add(account.scopes[0].label)
         self.amend(account.scopes[0], **limits)
         return account
 
@@ -99,13 +101,8 @@ class Bench:
 
     def events(self) -> list[dict[str, str]]:
         """The events of this project and its keys, the oldest first."""
-        ours = {f"project:{self.project}"} | {f"key:{key.id}" for key in self._own_keys()}
-        return [
-            fields for _, fields in self.client.xrange(names.outbox(self.shard)) if fields["scope"] in ours
-        ]
-
-    def _own_keys(self) -> list[Any]:
-        return [key for key in self.keys.all() if key.record["project"] == self.project]
+        found = self.client.xrange(names.outbox(self.shard))
+        return [fields for _, fields in found if fields["scope"] in self.scopes]
 
     def everything(self) -> dict[str, tuple[Any, bool]]:
         """All that is in the shard: name -> (value, whether it expires)."""

@@ -23,8 +23,8 @@ def _refusal(bench: Bench, account: Account, nano_usd: int) -> Refused:
 
 def _set_balance(bench: Bench, account: Account, scope: int, **amounts: int) -> None:
     """As if it had been spent, held or put in doubt in November 2026."""
-    fields = {f"{counter}:2026-11": amount for counter, amount in amounts.items()}
-    bench.client.hset(account.scopes[scope].name, mapping=fields)
+    for counter, amount in amounts.items():
+        bench.client.hset(account.scopes[scope].name, f"{counter}:2026-11", amount)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_server_left_behind_is_shut_down_by_the_next_start(tmp_path: Path) -> No
         program = json.loads((tmp_path / "redis-server.json").read_text())["path"]
     orphan = subprocess.Popen([program, tmp_path / "redis.conf"], stdout=subprocess.DEVNULL)
     while running_url(tmp_path) is None:
-        time.sleep(0.01)
+        time.sleep(0.01)  # there is no event to wait for in another process
     with start_embedded_redis(tmp_path) as second, client_of(second.url) as client:
         assert orphan.wait(10) == 0
         assert client.info()["process_id"] == second.pid != first.pid

@@ -6,19 +6,9 @@
 -- Reply {'released', bound}: it had been taken, or swept already, and is given back
 --       {'remembered'}: there is none; a late reserve takes nothing
 
-local hold = ARGV[1]
-redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
-local from, counter = KEYS[1], 'held:'
-local bound = tonumber(redis.call('HGET', KEYS[1], hold .. '#') or nil)
-if not bound then
-  from, counter = KEYS[2], 'doubt:'
-  bound = tonumber(redis.call('HGET', KEYS[2], hold .. '#') or nil)
-  if not bound then return {'remembered'} end
-end
+-- @include counters
+-- @include give_back
 
-redis.call('HDEL', from, hold, hold .. '#', hold .. '@')
-for i = 4, #KEYS do
-  redis.call('HINCRBY', KEYS[i], counter .. ARGV[i - 1], 0 - bound)
-  if counter == 'held:' then redis.call('HINCRBY', KEYS[i], 'running', -1) end
-end
-return {'released', bound}
+local bound = give_back(ARGV[1], 4)
+redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
+return bound and {'released', bound} or {'remembered'}

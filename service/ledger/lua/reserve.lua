@@ -21,6 +21,8 @@
 --       {'stale_period', now us}
 --       {'cancelled'} {'unknown_key'} {'key_revoked'} {'key_expired'} {'model_not_allowed'}
 
+-- @include counters
+
 local MINUTE_US = 60000000
 
 local now_us = tonumber(ARGV[11])
@@ -56,9 +58,9 @@ for i = 4, #KEYS do
     'doubt:' .. period, 'rpm', 'tpm', 'max_concurrency', 'running', 'tat:requests', 'tat:tokens', 'name')
   scopes[#scopes + 1] = {
     name = KEYS[i], period = period, hard = tonumber(v[1] or nil), soft = tonumber(v[2] or nil),
-    spent = tonumber(v[3] or 0), held = tonumber(v[4] or 0), doubt = tonumber(v[5] or 0),
+    spent = whole(v[3]), held = whole(v[4]), doubt = whole(v[5]),
     rpm = tonumber(v[6] or nil), tpm = tonumber(v[7] or nil), most = tonumber(v[8] or nil),
-    running = tonumber(v[9] or 0), tat_requests = tonumber(v[10] or 0), tat_tokens = tonumber(v[11] or 0),
+    running = whole(v[9]), tat_requests = tonumber(v[10] or 0), tat_tokens = tonumber(v[11] or 0),
     title = v[12] or '',
   }
 end

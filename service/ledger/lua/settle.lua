@@ -11,6 +11,7 @@
 -- Reply {'settled', row id, remaining (-1 = no limit), soft exceeded 0|1, overrun 0|1, late 0|1, bound}
 --       {'gone'}: no such hold (settled, released or cancelled before); nothing changes
 
+-- @include counters
 -- @include crossings
 
 local MINUTE_US = 60000000
@@ -32,16 +33,19 @@ local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local overrun = cost > bound and 1 or 0
 local remaining, soft_exceeded = -1, 0
 
--- Read everything first: a damaged balance must stop the script before it has written anything.
+-- Read everything first: a damaged counter must stop the script before it has written anything.
 local scopes = {}
 for i = 8, #KEYS do
   local at = scopes_at + (i - 8) * 2
   local period = ARGV[at + 1]
   local v = redis.call('HMGET', KEYS[i], 'spent:' .. period, 'held:' .. period, 'doubt:' .. period,
-    'hard', 'soft', 'thresholds', 'tpm', 'tat:tokens', 'name')
+    'hard', 'soft', 'thresholds', 'tpm', 'tat:tokens', 'name', 'running')
+  local account = ARGV[at] .. ':' .. period
+  whole(v[10])
+  whole(redis.call('HGET', KEYS[5], 'spent:' .. account))
   local s = {
-    name = KEYS[i], label = ARGV[at], period = period, title = v[9] or '',
-    spent = tonumber(v[1] or 0) + cost, set_aside = tonumber(v[2] or 0) + tonumber(v[3] or 0) - bound,
+    name = KEYS[i], label = ARGV[at], account = account, period = period, title = v[9] or '',
+    spent = whole(v[1]) + cost, set_aside = whole(v[2]) + whole(v[3]) - bound,
     hard = tonumber(v[4] or nil), soft = tonumber(v[5] or nil), thresholds = v[6],
     tpm = tonumber(v[7] or nil), tat_tokens = tonumber(v[8] or 0),
   }
@@ -52,6 +56,7 @@ for i = 8, #KEYS do
   if s.soft and s.spent >= math.max(s.soft, 1) then soft_exceeded = 1 end
   scopes[#scopes + 1] = s
 end
+for pair = pairs_at + 1, scopes_at - 1, 2 do whole(redis.call('HGET', KEYS[6], ARGV[pair])) end
 
 redis.call('HDEL', from, hold, hold .. '#', hold .. '@')
 local row = {'XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'row', ARGV[3], 'cost', cost, 'bound', bound,
@@ -64,16 +69,13 @@ for _, s in ipairs(scopes) do
     local debt_us = math.floor(tonumber(ARGV[7]) * MINUTE_US / s.tpm)
     redis.call('HSET', s.name, 'tat:tokens', math.max(s.tat_tokens, now_us) + debt_us)
   end
-  s.account = s.label .. ':' .. s.period
   redis.call('HINCRBY', KEYS[5], 'spent:' .. s.account, cost)
   row[#row + 1] = 'spent:' .. s.account
   row[#row + 1] = s.spent
   tell_crossings(s.name, KEYS[4], s.label, s.title, s.period, s.soft, s.hard, s.thresholds, s.spent)
 end
-local pair = pairs_at + 1
-for _ = 1, tonumber(ARGV[pairs_at]) do
+for pair = pairs_at + 1, scopes_at - 1, 2 do
   redis.call('HINCRBY', KEYS[6], ARGV[pair], ARGV[pair + 1])
-  pair = pair + 2
 end
 redis.call('ZADD', KEYS[7], ARGV[5], ARGV[6])
 local row_id = redis.call(unpack(row))
