@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.gathered import objects
 from service.money import format_usd
+from service.operations.chat_gathered import objects
 from service.secrets import random_text
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from service.call import Incoming
 from service.continuation import Continuations
 from service.continuation_run import begin, take
-from service.gathered import Gathered
 from service.gateway import Reply
+from service.operations.chat_gathered import Gathered
 from service.streaming import MeteredStream
 from service.upstream.sse import Splitter
 

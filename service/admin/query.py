@@ -36,10 +36,10 @@ def output_format() -> str:
 
 def body() -> dict[str, Any]:
     """The JSON body, money as Decimals. Raises InvalidRequest."""
-    return read_json_exact(request.get_data(cache=False))
+    return read_json_exact(read_body())
 
 
 def body_or_nothing() -> dict[str, Any]:
     """As `body`, for calls that need none."""
-    raw = request.get_data(cache=False)
+    raw = read_body()
     return read_json_exact(raw) if raw.strip() else {}

@@ -54,14 +54,15 @@ def incoming() -> Incoming:
     require_json()
     return Incoming(
         secret=secret,
-        raw=_body(),
+        raw=read_body(),
         request_id=g.request_id,
         headers={name: request.headers[name] for name in UP if name in request.headers},
         wants_stream_cost=request.headers.get("x-spendgate-stream-cost", "").lower() == "true",
     )
 
 
-def _body() -> bytes:
+def read_body() -> bytes:
+    """The whole body. Raises 413, for one in chunks as well."""
     raw = request.get_data(cache=False)
     if request.content_length is None:
         # A body in chunks was cut at the limit without a word; to read past it raises 413.

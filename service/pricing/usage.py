@@ -1,6 +1,6 @@
 """Usage: what one request used, in the classes that are priced."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 # More than any model can use in one request: a larger count is a broken answer, not a bill.
 MOST_TOKENS = 10**9
@@ -26,8 +26,7 @@ class Usage:
 
     def is_possible(self) -> bool:
         """Whether a provider could mean this: no negative part, and no part above its whole."""
-        counts = asdict(self).values()
-        if any(count < 0 or count > MOST_TOKENS for count in counts):
+        if any(count < 0 or count > MOST_TOKENS for count in self.counts().values()):
             return False
         special = self.cached_input_tokens + self.cache_write_tokens
         return (
@@ -39,8 +38,4 @@ class Usage:
 
     def counts(self) -> dict[str, int]:
         """The classes by name, for a row and a rollup."""
-        return asdict(self)
-
-    def __add__(self, other: "Usage") -> "Usage":
-        mine, others = asdict(self), asdict(other)
-        return Usage(**{name: mine[name] + others[name] for name in mine})
+        return vars(self).copy()

@@ -56,10 +56,11 @@ class Urllib3Transport(httpx2.BaseTransport):
                 redirect=False,
                 retries=False,
             )
-        except urllib3.exceptions.ConnectTimeoutError as error:
-            raise httpx2.ConnectTimeout("no connection in time", request=request) from error
+        # The narrower first: urllib3 derives it from the other.
         except urllib3.exceptions.NewConnectionError as error:
             raise httpx2.ConnectError("no connection", request=request) from error
+        except urllib3.exceptions.ConnectTimeoutError as error:
+            raise httpx2.ConnectTimeout("no connection in time", request=request) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _broken(error) from error
         return httpx2.Response(

@@ -98,9 +98,11 @@ def test_the_sdk_does_not_retry_when_the_money_is_out(service: Service, sandbox:
 
     caller = service.new_key(hard_limit_usd="0")
     before = refusals()
-    with openai.OpenAI(base_url=f"{service.url}/v1", api_key=caller.secret) as sdk:
-        with pytest.raises(openai.RateLimitError) as refusal:
-            sdk.chat.completions.create(messages=[{"role": "user", "content": "x"}], model="gpt-4o-mini")
+    with (
+        openai.OpenAI(base_url=f"{service.url}/v1", api_key=caller.secret) as sdk,
+        pytest.raises(openai.RateLimitError) as refusal,
+    ):
+        sdk.chat.completions.create(messages=[{"role": "user", "content": "x"}], model="gpt-4o-mini")
     assert refusal.value.code == "insufficient_quota"
     assert refusal.value.response.headers["x-should-retry"] == "false"
     assert "retry-after" not in refusal.value.response.headers

@@ -319,7 +319,7 @@ def test_a_first_streamed_round_without_a_message_is_incomplete(
     caller: Caller, upstream: RawUpstream, over: dict[str, Any]
 ) -> None:
     upstream.plays(answer(completion(**over)))
-    created, body = run_streamed(caller, rounds=3)
+    _, body = run_streamed(caller, rounds=3)
     assert (body["incomplete_details"], body["results"]) == ({"reason": "upstream_error"}, [])
     assert nano(body["cost_usd"]) == USAGE_NANO
 

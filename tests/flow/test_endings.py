@@ -159,6 +159,7 @@ def test_a_call_that_never_left_costs_nothing_and_may_be_tried_again(
     reply = caller.chat(stream=streams)
     assert (reply.status, json.loads(reply.data)["error"]["code"]) == (502, "upstream_unavailable")
     assert reply.headers["x-should-retry"] == "true"
+    assert json.loads(reply.data)["error"]["message"] == "The upstream cannot be reached."
     assert books.of(caller).is_untouched
 
 
