@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import request
 
+from service.api.http import read_body
 from service.schemas.json_body import read_json_exact
 from service.usage.query import invalid
 

@@ -55,6 +55,10 @@ def test_usage_adds_up_by_bucket_and_group(
         "output_tokens": 6,
         "reasoning_tokens": 0,
         "audio_output_tokens": 0,
+        "image_input_tokens": 0,
+        "image_output_tokens": 0,
+        "seconds": 0,
+        "characters": 0,
         "cost_usd": "0.000000120",
     }
     assert [(row["start"], row["cost_usd"]) for row in by_day[1:]] == [
