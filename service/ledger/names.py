@@ -21,6 +21,9 @@ shard's hash tag, so that one script reaches all it needs and a cluster can spre
 | `{sgs}:rollup:<hour>`          | hash   | `<key>|<project>|<model>|<endpoint>|<class>` -> count      |
 | `{sgs}:hours`                  | zset   | the hours that have a rollup, by their start (epoch s)     |
 | `{sgs}:outbox`                 | stream | events to be delivered                                     |
+| `{sgs}:presets:<project>`      | hash   | preset's name -> its record (JSON)                         |
+| `{sgs}:files:<project>`        | hash   | file's id -> the file object (JSON), as it was uploaded    |
+| `{sgs}:kept:<project>:<id>`    | string | a continuation that was kept (JSON; expires)               |
 | `{sg}:layout`                  | string | version of this map                                        |
 | `{sg}:leases`                  | zset   | worker -> when its lease runs out (epoch ms)               |
 | `{sg}:sweeper`                 | string | the worker that sweeps just now (expires)                  |
@@ -113,3 +116,15 @@ def hours(shard: str) -> str:
 
 def outbox(shard: str) -> str:
     return f"{{sg{shard}}}:outbox"
+
+
+def presets(shard: str, project_id: str) -> str:
+    return f"{{sg{shard}}}:presets:{project_id}"
+
+
+def files(shard: str, project_id: str) -> str:
+    return f"{{sg{shard}}}:files:{project_id}"
+
+
+def kept(shard: str, project_id: str, continuation_id: str) -> str:
+    return f"{{sg{shard}}}:kept:{project_id}:{continuation_id}"

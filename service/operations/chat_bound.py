@@ -35,7 +35,7 @@ def chat_demand(body: Body, model: Model) -> Demand:
     fields = body.fields
     input_tokens = _input_tokens(body, model)
     rates = model.rates.at(input_tokens)
-    input_rate, output_rate = _input_rate(fields, rates, model), _output_rate(fields, rates, model)
+    input_rate, output_rate = _input_rate(body, rates, model), _output_rate(body, rates, model)
     cap, floor = _cap(body, model)
     demand = Demand(
         input_tokens=input_tokens,
@@ -82,15 +82,15 @@ def _input_tokens(body: Body, model: Model) -> int:
     if len(body.raw) <= SMALL_BODY_BYTES and not has_media(body.fields):
         tokens = len(body.raw)
     else:
-        text, media_tokens = _without_media(body.fields, model)
-        if media_tokens is None:
-            if window is None:
-                raise ModelNotPriced(
-                    f"The input of '{model.name}' cannot be bounded: its context window is not known.",
-                    param="messages",
-                )
+        media_tokens = _media_tokens(body.fields, model)
+        if media_tokens is None and window is not None:
             return window
-        tokens = count_at_most(text, model.encoding, window) + media_tokens
+        if media_tokens is None and _costs_input(model):
+            raise ModelNotPriced(
+                f"The input of '{model.name}' cannot be bounded: its context window is not known.",
+                param="messages",
+            )
+        tokens = count_at_most(_text(body.fields), model.encoding, window) + (media_tokens or 0)
     tokens += ALLOWANCE_TOKENS + (TOOLS_ALLOWANCE_TOKENS if _has_tools(body.fields) else 0)
     return tokens if window is None else min(tokens, window)
 
@@ -109,18 +109,23 @@ def has_media(fields: dict[str, Any]) -> bool:
     return any(part.get("type") in ("image_url", "file", "input_audio") for part in _parts(fields))
 
 
-def _without_media(fields: dict[str, Any], model: Model) -> tuple[str, int | None]:
-    """The body's text without images, and the most tokens these can be (None: the whole window)."""
+def _media_tokens(fields: dict[str, Any], model: Model) -> int | None:
+    """The most tokens images can be; None where nothing but the window bounds them, or files or audio."""
     tokens = 0
     for part in _parts(fields):
         if part.get("type") in ("file", "input_audio"):
-            return "", None
+            return None
         if part.get("type") == "image_url":
             most = most_image_tokens(model.name, part["image_url"].get("detail"))
             if most is None:
-                return "", None
+                return None
             tokens += most
-    return _text(fields), tokens
+    return tokens
+
+
+def _costs_input(model: Model) -> bool:
+    rates = model.rates.base
+    return any((rates.input, rates.cached_input, rates.cache_write, rates.audio_input, rates.image_input))
 
 
 def _text(fields: dict[str, Any]) -> str:
@@ -136,21 +141,23 @@ def _text(fields: dict[str, Any]) -> str:
     return json.dumps({**fields, "messages": messages}, ensure_ascii=False)
 
 
-def _input_rate(fields: dict[str, Any], rates: Rates, model: Model) -> int:
-    classes = [required_rate(rates.input, "input", model), rates.cache_write]
-    types = {part.get("type") for part in _parts(fields)}
+def _input_rate(body: Body, rates: Rates, model: Model) -> int:
+    classes = [required_rate(rates.input, "input", model), rates.cached_input, rates.cache_write]
+    types = {part.get("type") for part in _parts(body.fields)}
     if "input_audio" in types:
         classes.append(required_rate(rates.audio_input, "audio input", model))
-    if "image_url" in types:
+    if body.unknown:
+        classes.append(rates.audio_input)
+    if "image_url" in types or body.unknown:
         classes.append(rates.image_input)
     return max(rate for rate in classes if rate is not None)
 
 
-def _output_rate(fields: dict[str, Any], rates: Rates, model: Model) -> int:
+def _output_rate(body: Body, rates: Rates, model: Model) -> int:
     rate = required_rate(rates.output, "output", model)
-    if "audio" in (fields.get("modalities") or ()) or fields.get("audio"):
+    if "audio" in (body.fields.get("modalities") or ()) or body.fields.get("audio"):
         rate = max(rate, required_rate(rates.audio_output, "audio output", model))
-    return rate
+    return max(rate, rates.audio_output or 0) if body.unknown else rate
 
 
 def required_rate(rate: int | None, what: str, model: Model) -> int:

@@ -49,9 +49,10 @@ class ChatTally:
         self.usage: Usage | None = None
         self.model: str | None = None
         self.service_tier: str | None = None
-        self._texts: dict[Any, list[str]] = defaultdict(list)
-        self._pieces: dict[Any, int] = defaultdict(int)
-        self._bytes_until_check: int | None = None
+        self._texts: dict[int, list[str]] = defaultdict(list)
+        self._pieces: dict[int, int] = defaultdict(int)
+        self._bytes = 0
+        self._counted_until_bytes = 0
 
     def add_final(self, body: dict[str, Any]) -> None:
         self._add_head(body)
@@ -61,7 +62,8 @@ class ChatTally:
     def add_chunk(self, chunk: dict[str, Any]) -> None:
         self._add_head(chunk)
         for choice in _choices(chunk):
-            self._add_message(choice.get("index"), choice.get("delta"))
+            index = choice.get("index")
+            self._add_message(index if isinstance(index, int) else 0, choice.get("delta"))
 
     def is_usage_only(self, chunk: dict[str, Any]) -> bool:
         return chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
@@ -77,14 +79,14 @@ class ChatTally:
         )
 
     def cap_passed(self, cap_tokens: int, encoding: str | None) -> bool:
-        if self._bytes_until_check is None:
-            self._bytes_until_check = cap_tokens
-        if self._bytes_until_check > 0:
+        # Another vocabulary may need far fewer tokens for the same text than the one that counts here.
+        most = cap_tokens + (CAP_SLACK_TOKENS if encoding else cap_tokens)
+        # A token is a byte or more, so it cannot be passed before that many have come.
+        if self._bytes <= max(most, self._counted_until_bytes):
             return False
-        most = max(count_tokens("".join(t), encoding or COUNTING_ENCODING) for t in self._texts.values())
-        # A token is a byte or more, so the cap cannot be passed before that many more have come.
-        self._bytes_until_check = cap_tokens + CAP_SLACK_TOKENS - most
-        return most > cap_tokens + CAP_SLACK_TOKENS
+        seen = max(count_tokens("".join(t), encoding or COUNTING_ENCODING) for t in self._texts.values())
+        self._counted_until_bytes = self._bytes + most - seen
+        return seen > most
 
     def _add_head(self, body: dict[str, Any]) -> None:
         if isinstance(body.get("model"), str):
@@ -93,14 +95,13 @@ class ChatTally:
             self.service_tier = body["service_tier"]
         self.usage = read_chat_usage(body) or self.usage
 
-    def _add_message(self, choice: Any, message: Any) -> None:
+    def _add_message(self, choice: int, message: Any) -> None:
         if not isinstance(message, dict):
             return
         for text in _visible(message):
             self._texts[choice].append(text)
             self._pieces[choice] += 1
-            if self._bytes_until_check is not None:
-                self._bytes_until_check -= len(text.encode("utf-8", "replace"))
+            self._bytes += len(text.encode("utf-8", "replace"))
 
 
 def _choices(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -111,7 +112,10 @@ def _choices(body: dict[str, Any]) -> list[dict[str, Any]]:
 def _visible(message: dict[str, Any]) -> list[str]:
     """The texts of a message or a delta that are output tokens."""
     texts = [message.get("content"), message.get("refusal"), message.get("reasoning_content")]
-    calls = [call.get("function") for call in message.get("tool_calls") or () if isinstance(call, dict)]
+    tools = message.get("tool_calls")
+    calls = (
+        [call.get("function") for call in tools if isinstance(call, dict)] if isinstance(tools, list) else []
+    )
     for call in [*calls, message.get("function_call")]:
         if isinstance(call, dict):
             texts += [call.get("name"), call.get("arguments")]

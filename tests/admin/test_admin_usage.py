@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.ledger.rows import COLUMNS, row_place
+from service.ledger.rows import COLUMNS, TOKEN_CLASSES, row_place
 from tests.admin.conftest import Operator
 from tests.conftest import MakeKey, Spend
 
@@ -164,6 +164,7 @@ def test_row_shows_what_was_booked(operator: Operator, make_key: MakeKey, spend:
     assert abs(datetime.fromisoformat(at) - datetime.now(UTC)) < timedelta(minutes=1)
     assert row == {
         **dict.fromkeys(COLUMNS[2:]),
+        **dict.fromkeys(TOKEN_CLASSES, 0),
         "id": row_id,
         "request_id": "sgr_test",
         "key_id": key.id,

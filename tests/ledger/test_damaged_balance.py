@@ -12,6 +12,7 @@ from service.ledger.holds import Hold
 from service.serving.embedded_redis import start_embedded_redis
 from tests.ledger.conftest import PATIENCE_SECONDS, Bench
 
+
 # Damage is never left on the Redis that other tests use.
 @pytest.fixture(scope="module")
 def client(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:

@@ -57,7 +57,8 @@ def test_total_is_one_period_without_an_end() -> None:
 
 # Havana repeats the hour after midnight, Santiago and Cairo skip it or repeat the one before.
 @pytest.mark.parametrize(
-    "timezone", ["UTC", MADRID, NEW_YORK, "America/Havana", "America/Santiago", "Africa/Cairo", "Asia/Kolkata"]
+    "timezone",
+    ["UTC", MADRID, NEW_YORK, "America/Havana", "America/Santiago", "Africa/Cairo", "Asia/Kolkata"],
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_moment_is_in_its_period_and_no_gap_is_between_two(kind: str, timezone: str) -> None:

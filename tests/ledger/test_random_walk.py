@@ -76,7 +76,11 @@ class Model:
         spent, held, doubt, _ = self.balance(label, period)
         if spent >= hard:
             return "hard_limit_reached"
-        for reason, taken in (("exceeds_remaining", 0), ("in_doubt", doubt), ("budget_in_flight", doubt + held)):
+        for reason, taken in (
+            ("exceeds_remaining", 0),
+            ("in_doubt", doubt),
+            ("budget_in_flight", doubt + held),
+        ):
             if spent + taken + bound > hard:
                 return reason
         return None
@@ -149,7 +153,9 @@ class Walk:
 
     def settle(self) -> str:
         hold = self._some_hold()
-        cost = self.random.choice((0, hold.bound_nano_usd, self.random.randrange(1 + 2 * hold.bound_nano_usd)))
+        cost = self.random.choice(
+            (0, hold.bound_nano_usd, self.random.randrange(1 + 2 * hold.bound_nano_usd))
+        )
         tokens = self.random.randrange(1_000)
         settled = self.workers[0].settle(hold, cost, **booking(hold, output_tokens=tokens))
         was = self._state(hold)
@@ -241,5 +247,12 @@ def test_ledger_agrees_with_its_model_after_every_step(own_bench: Bench, seed: i
             done.append(walk.step())
             walk.check()
         assert verify(own_bench.client) == []
-    for word in ("admitted", "cancelled", "hard_limit_reached", "exceeds_remaining", "in_doubt", "budget_in_flight"):
+    for word in (
+        "admitted",
+        "cancelled",
+        "hard_limit_reached",
+        "exceeds_remaining",
+        "in_doubt",
+        "budget_in_flight",
+    ):
         assert any(step.endswith(f": {word}") for step in done), word

@@ -54,7 +54,9 @@ def test_reason_is_the_first_that_waiting_cannot_mend(
     assert isinstance(error, BudgetInFlight if reason == "budget_in_flight" else InsufficientQuota)
 
 
-@pytest.mark.parametrize("balance", [{"spent": 999}, {"held": 999}, {"doubt": 999}, {"spent": 500, "held": 499}])
+@pytest.mark.parametrize(
+    "balance", [{"spent": 999}, {"held": 999}, {"doubt": 999}, {"spent": 500, "held": 499}]
+)
 def test_last_nano_dollar_can_be_held(bench: Bench, balance: dict[str, int]) -> None:
     account = bench.key(hard=1000)
     _set_balance(bench, account, 0, **balance)
@@ -168,7 +170,12 @@ def test_money_in_flight_is_worth_a_retry_in_some_seconds(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("limits", "spent", "exceeded"),
-    [({"soft": 100}, 99, False), ({"soft": 100}, 100, True), ({"soft": 0}, 0, False), ({"hard": 100}, 99, False)],
+    [
+        ({"soft": 100}, 99, False),
+        ({"soft": 100}, 100, True),
+        ({"soft": 0}, 0, False),
+        ({"hard": 100}, 99, False),
+    ],
 )
 def test_soft_limit_lets_the_call_pass_and_says_so(
     bench: Bench, limits: dict[str, Any], spent: int, exceeded: bool

@@ -40,7 +40,11 @@ def test_empty_redis_has_nothing_to_say_of(own_bench: Bench) -> None:
 @pytest.mark.parametrize("by", [1, -1])
 @pytest.mark.parametrize(
     ("counter", "was", "others"),
-    [("spent", 300, ["the books", "the hourly rollups"]), ("held", 40, ["its holds"]), ("doubt", 7, ["its holds"])],
+    [
+        ("spent", 300, ["the books", "the hourly rollups"]),
+        ("held", 40, ["its holds"]),
+        ("doubt", 7, ["its holds"]),
+    ],
 )
 def test_counter_of_a_scope_that_is_off_by_one_is_named(
     own_bench: Bench, account: Account, scope: int, by: int, counter: str, was: int, others: list[str]

@@ -20,7 +20,12 @@ def _why(catalog: Catalog, name: str, tier: str | None = None) -> str:
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("gpt-4o-mimi", "gpt-4o-mini"), ("gpt4o", "gpt-4o"), ("o4mini", "o4-mini"), ("GPT-5.5-mini", "gpt-5.4-mini")],
+    [
+        ("gpt-4o-mimi", "gpt-4o-mini"),
+        ("gpt4o", "gpt-4o"),
+        ("o4mini", "o4-mini"),
+        ("GPT-5.5-mini", "gpt-5.4-mini"),
+    ],
 )
 def test_unknown_model_is_refused_with_the_nearest_name(name: str, near: str) -> None:
     assert _why(Catalog(None), name) == f"The model '{name}' has no price here. Did you mean '{near}'?"
@@ -65,7 +70,10 @@ def test_price_file_goes_before_the_built_in_data(catalog_of: MakeCatalog) -> No
 
 def test_answer_is_priced_by_the_model_and_the_tier_it_names() -> None:
     catalog, asked = Catalog(None), model("gpt-5")
-    assert catalog.served("gpt-5-mini-2025-08-07", "priority", AT, asked).rates == model("gpt-5-mini", "priority").rates
+    assert (
+        catalog.served("gpt-5-mini-2025-08-07", "priority", AT, asked).rates
+        == model("gpt-5-mini", "priority").rates
+    )
     assert catalog.served(None, "flex", AT, asked).rates == model("gpt-5", "flex").rates
     assert catalog.served("gpt-5-mini", None, AT, asked).rates == model("gpt-5-mini").rates
 

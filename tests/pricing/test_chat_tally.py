@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.operations import chat_tally
 from service.operations.chat_tally import CAP_SLACK_TOKENS, ChatTally, read_chat_usage
 from service.pricing.usage import Usage
 
@@ -23,6 +24,13 @@ def _delta(text: str, choice: int = 0) -> dict[str, Any]:
 
 def test_usage_is_read_whole() -> None:
     assert read_chat_usage({"usage": USAGE}) == Usage(100, 40, 5, 10, 50, 30, 3)
+
+
+def test_choice_without_a_proper_index_is_counted_all_the_same() -> None:
+    tally = ChatTally()
+    for index in ([], "0", None):
+        tally.add_chunk({"choices": [{"index": index, "delta": {"content": " word"}}]})
+    assert tally.output_tokens(ENCODING) == 3
 
 
 @pytest.mark.parametrize("details", [None, {}, {"cached_tokens": None}, "x", []])
@@ -101,16 +109,16 @@ def test_usage_event_is_told_from_others(chunk: dict[str, Any], only: bool) -> N
 
 
 def test_visible_output_is_counted_over_all_choices() -> None:
-    tally = ChatTally()
+    tally, word = ChatTally(), " word"
     message = {
-        "content": "The End.",  # 3
-        "refusal": "The End.",
-        "reasoning_content": "The End.",
-        "tool_calls": [{"function": {"name": "The End.", "arguments": "The End."}}],
-        "function_call": {"name": "The End.", "arguments": ""},
+        "content": word,
+        "refusal": word,
+        "reasoning_content": word * 2,
+        "tool_calls": [{"function": {"name": word, "arguments": word}}],
+        "function_call": {"name": word, "arguments": ""},
     }
     tally.add_final({"choices": [{"message": message}, {"message": {"content": "The End."}}]})
-    assert tally.output_tokens(ENCODING) == 6 * 3 + 3
+    assert tally.output_tokens(ENCODING) == 7 + 3
 
 
 def test_every_piece_of_a_stream_is_a_token_at_least() -> None:
@@ -120,7 +128,17 @@ def test_every_piece_of_a_stream_is_a_token_at_least() -> None:
     assert tally.output_tokens(ENCODING) == 9
 
 
-@pytest.mark.parametrize("junk", [{"choices": None}, {"choices": [None, 5]}, {"choices": [{"delta": "x"}]}, {}])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {},
+        {"choices": None},
+        {"choices": [None, 5]},
+        {"choices": [{"delta": "x"}]},
+        {"choices": [{"index": [], "delta": {"content": 5, "tool_calls": 5, "function_call": "x"}}]},
+        {"choices": [{"delta": {"tool_calls": [5, {"function": 5}]}}]},
+    ],
+)
 def test_chunk_of_another_shape_counts_nothing(junk: dict[str, Any]) -> None:
     tally = ChatTally()
     tally.add_chunk(junk)
@@ -172,9 +190,7 @@ def test_unknown_vocabulary_is_not_cut_for_counting_otherwise() -> None:
 
 
 def test_cap_of_a_long_stream_is_not_counted_at_each_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = []
-    from service.operations import chat_tally
-
+    counts: list[int] = []
     real = chat_tally.count_tokens
     monkeypatch.setattr(chat_tally, "count_tokens", lambda *args: counts.append(1) or real(*args))
     assert _cut_after(ChatTally(), [" word"] * 4_000, 4_000) is None

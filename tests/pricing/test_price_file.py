@@ -23,7 +23,11 @@ def test_entry_of_the_documentation_is_read_whole(catalog_of: MakeCatalog) -> No
     """)
     model = catalog.model("gemma-3-270m", None, AT)
     assert model.rates.base == Rates(input=100_000, cached_input=50_000, output=400_000)
-    assert (model.context_window, model.max_output_tokens, model.output_cap_field) == (32768, 8192, "max_tokens")
+    assert (model.context_window, model.max_output_tokens, model.output_cap_field) == (
+        32768,
+        8192,
+        "max_tokens",
+    )
     assert (model.encoding, model.reasons) == (None, False)
 
 
@@ -38,7 +42,12 @@ def test_exact_name_goes_before_globs_and_longer_globs_before_shorter(catalog_of
 
 def test_glob_matches_the_whole_name_and_nothing_else_is_a_pattern(catalog_of: MakeCatalog) -> None:
     catalog = catalog_of('[models."m.1-*"]\ninput = 1\noutput = 1\n')
-    assert [catalog.is_priced(name) for name in ("m.1-a", "mx1-a", "xm.1-a", "m.1")] == [True, False, False, False]
+    assert [catalog.is_priced(name) for name in ("m.1-a", "mx1-a", "xm.1-a", "m.1")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_star_with_zeros_makes_an_upstream_free(catalog_of: MakeCatalog) -> None:
@@ -58,8 +67,14 @@ def test_star_with_zeros_makes_an_upstream_free(catalog_of: MakeCatalog) -> None
         ("[models.x]\ninput = 1\n", '[models."x"]: output is missing'),
         ("[models.x]\noutput = 1\n", '[models."x"]: input is missing'),
         ("[models.x]\ninput = 1\noutput = 1\nouput = 2\n", "[models.\"x\"]: unknown field 'ouput'"),
-        ('[models.x]\ninput = "a"\noutput = 1\n', '[models."x"]: input must be USD per million tokens, like "0.10"'),
-        ("[models.x]\ninput = true\noutput = 1\n", '[models."x"]: input must be USD per million tokens, like "0.10"'),
+        (
+            '[models.x]\ninput = "a"\noutput = 1\n',
+            '[models."x"]: input must be USD per million tokens, like "0.10"',
+        ),
+        (
+            "[models.x]\ninput = true\noutput = 1\n",
+            '[models."x"]: input must be USD per million tokens, like "0.10"',
+        ),
         ("[models.x]\ninput = -1\noutput = 1\n", '[models."x"]: input must be between 0 and 1000000'),
         ("[models.x]\ninput = nan\noutput = 1\n", '[models."x"]: input must be between 0 and 1000000'),
         ("[models.x]\ninput = inf\noutput = 1\n", '[models."x"]: input must be between 0 and 1000000'),
@@ -100,5 +115,7 @@ def test_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | No
 
 
 def test_decimal_prices_are_read_exactly(catalog_of: MakeCatalog) -> None:
-    model = catalog_of("[models.x]\ninput = 0.1\noutput = 0.000001\nmax_output_tokens = 1\n").model("x", None, AT)
+    model = catalog_of("[models.x]\ninput = 0.1\noutput = 0.000001\nmax_output_tokens = 1\n").model(
+        "x", None, AT
+    )
     assert (model.rates.base.input, model.rates.base.output) == (100_000, 1)

@@ -18,7 +18,9 @@ from tests.pricing.conftest import AT, MakeCatalog
 
 SEED = 20261122
 _OPENAI = next(provider for provider in providers if provider.id == "openai")
-MODELS = [model for model in _OPENAI.models if model.get_prices(AT).output_mtok and model.get_prices(AT).input_mtok]
+MODELS = [
+    model for model in _OPENAI.models if model.get_prices(AT).output_mtok and model.get_prices(AT).input_mtok
+]
 # The catalog's rates are those of the day, as it begins.
 MIDNIGHT = AT.replace(hour=0)
 
@@ -94,13 +96,18 @@ def test_step_begins_after_its_number_of_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("usd", "multiplier", "pico"),
-    [("0.15", "1", 150_000), ("0.005", "1", 5_000), ("10", "1.1", 11_000_000), ("0.075", "1.0000001", 75_001)],
+    [
+        ("0.15", "1", 150_000),
+        ("0.005", "1", 5_000),
+        ("10", "1.1", 11_000_000),
+        ("0.075", "1.0000001", 75_001),
+    ],
 )
 def test_rate_is_an_integer_and_never_rounded_down(usd: str, multiplier: str, pico: int) -> None:
     assert pico_per_token(Decimal(usd), Decimal(multiplier)) == pico
 
 
 def test_multiplier_holds_for_built_in_prices_and_for_the_file(catalog_of: MakeCatalog) -> None:
-    catalog = catalog_of('[models.mine]\ninput = 1\noutput = 2\nmax_output_tokens = 9\n', "1.1")
+    catalog = catalog_of("[models.mine]\ninput = 1\noutput = 2\nmax_output_tokens = 9\n", "1.1")
     assert catalog.model("gpt-4o", None, AT).rates.base.output == 11_000_000
     assert catalog.model("mine", None, AT).rates.base.output == 2_200_000

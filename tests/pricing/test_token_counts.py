@@ -32,7 +32,9 @@ def test_short_texts_have_their_known_counts(text: str, count: int) -> None:
     assert count_tokens(text, "o200k_base") == count
 
 
-@pytest.mark.parametrize("text", ["The End.", "naïve 🎈", "汉字かな교정", "\x00\x01\x7f", "a" * 500, " \n\t" * 99])
+@pytest.mark.parametrize(
+    "text", ["The End.", "naïve 🎈", "汉字かな교정", "\x00\x01\x7f", "a" * 500, " \n\t" * 99]
+)
 @pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
 def test_pieces_are_the_text_and_as_many_as_the_count(text: str, encoding: str) -> None:
     pieces = token_pieces(text, encoding)
@@ -60,4 +62,6 @@ def test_hostile_megabyte_is_counted_in_linear_time() -> None:
 def test_tools_and_formats_are_counted_too() -> None:
     plain = {"messages": [{"role": "user", "content": "Hi"}]}
     tools = [{"type": "function", "function": {"name": "weather", "description": "The weather of a place."}}]
-    assert counted_input_tokens({**plain, "tools": tools}, "o200k_base") > counted_input_tokens(plain, "o200k_base")
+    assert counted_input_tokens({**plain, "tools": tools}, "o200k_base") > counted_input_tokens(
+        plain, "o200k_base"
+    )
