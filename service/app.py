@@ -5,11 +5,30 @@ import secrets
 from flask import Flask, Response, g, request
 
 from service.admin import blueprints as admin_blueprints
-from service.api import chat, docs, health, key, models, tokens
+from service.api import (
+    audio,
+    chat,
+    completions,
+    conversations,
+    docs,
+    embeddings,
+    files,
+    health,
+    images,
+    key,
+    models,
+    moderations,
+    presets,
+    quotes,
+    responses,
+    tokens,
+)
 from service.api.errors import register_error_handlers
 from service.config import ConfigError, Settings, load_settings
 from service.continuation import Continuations
-from service.errors import LedgerUnavailable
+from service.continuation_request import ContinuationRequests
+from service.file_calls import FileCalls
+from service.free_calls import FreeCalls
 from service.gateway import Gateway
 from service.ledger.fitness import check_redis
 from service.ledger.landing import Landing
@@ -17,6 +36,7 @@ from service.ledger.lease import Lease
 from service.logs import configure_logs, log
 from service.pricing.catalog import Catalog
 from service.pricing.tokens import warm_up
+from service.quotes import Quotes
 from service.services import Services
 from service.upstream.client import Upstream
 from service.wiring import Stores, open_stores
@@ -32,14 +52,33 @@ def create_app(settings: Settings | None = None) -> Flask:
         raise ConfigError("REDIS_URL is not set (`spendgate serve` starts an embedded Redis by itself)")
     configure_logs(settings.log_level)
     stores = open_stores(settings, settings.redis_url)
-    _check_redis_if_it_answers(stores)
+    _report_unfit_redis(stores)
     own = _wire(settings, stores)
     app = Flask(__name__, static_folder=None)
+    # `/v1//models` is no address of ours, not one that a page of HTML redirects.
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb * 1024 * 1024
     app.extensions["spendgate"] = own
     _add_request_ids(app, own)
-    for module in (chat, models, tokens, key, health, docs):
+    for module in (
+        chat,
+        completions,
+        embeddings,
+        audio,
+        images,
+        moderations,
+        models,
+        conversations,
+        responses,
+        presets,
+        quotes,
+        files,
+        tokens,
+        key,
+        health,
+        docs,
+    ):
         app.register_blueprint(module.blueprint)
     for blueprint in admin_blueprints:
         app.register_blueprint(blueprint)
@@ -50,15 +89,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _check_redis_if_it_answers(stores: Stores) -> None:
-    """A worker that starts while Redis is away must come up, and wait for it: nothing is admitted until
-    its lease is there. A Redis that answers and is unfit stops it."""
+def _report_unfit_redis(stores: Stores) -> None:
+    """Say what is wrong with Redis, and go on: a worker that comes up anew while Redis is away or unfit
+    must wait for it, not take the others down. Until all is well its lease admits nothing."""
     try:
-        stores.ledger.ping()
-    except LedgerUnavailable:
-        log.warning("redis_does_not_answer_yet")
-    else:
         check_redis(stores.client)
+    except ConfigError as error:
+        log.error("redis_is_not_fit", reason=str(error))
 
 
 def _wire(settings: Settings, stores: Stores) -> Services:
@@ -73,12 +110,16 @@ def _wire(settings: Settings, stores: Stores) -> Services:
     landing = Landing(stores.ledger)
     gateway = Gateway(
         keys=stores.keys,
+        files=stores.files,
+        responses=stores.responses,
         ledger=stores.ledger,
         landing=landing,
         lease=lease,
         catalog=catalog,
         upstream=upstream,
     )
+    free_calls = FreeCalls(stores.keys, stores.files, stores.responses, upstream)
+    requests = ContinuationRequests(stores.keys, stores.presets, stores.conversations)
     return Services(
         settings=settings,
         stores=stores,
@@ -87,7 +128,11 @@ def _wire(settings: Settings, stores: Stores) -> Services:
         lease=lease,
         landing=landing,
         gateway=gateway,
+        free_calls=free_calls,
         continuations=Continuations(gateway),
+        continuation_requests=requests,
+        quotes=Quotes(gateway, requests, stores),
+        file_calls=FileCalls(stores.files, free_calls),
     )
 
 

@@ -15,17 +15,21 @@ from service.ledger.landing import Landing
 from service.ledger.rows import new_row
 from service.operations.base import Body, Operation, Tally
 from service.pricing.catalog import Catalog, Model
-from service.pricing.cost import cost_nano_usd
+from service.pricing.cost import cost_nano_usd, is_priced
 from service.pricing.usage import Usage
+from service.uploads.spool import Upload
 from service.upstream.answer import Answer
 
-# What is counted is near the truth, not exact: a twentieth more keeps the books above the bill.
+# Tokens that are counted are near the truth, not exact: a twentieth more keeps the books above the bill.
 COUNTED_SURPLUS_PER_CENT = 5
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request as it came in. `headers` are those that may go up; `secret` identifies the caller."""
+    """A request as it came in. `headers` are those that may go up; `secret` identifies the caller.
+
+    A form lies on disk as `upload`; then `raw` is empty.
+    """
 
     secret: str = field(repr=False)
     raw: bytes = field(repr=False)
@@ -33,6 +37,7 @@ class Incoming:
     headers: dict[str, str]
     wants_stream_cost: bool = False
     timeout_seconds: float | None = None
+    upload: Upload | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,15 @@ class Call:
     outcome: Outcome = field(default_factory=Outcome)
     ended: bool = False
 
+    @property
+    def is_opaque(self) -> bool:
+        """Whether more may have been used than the answer shows."""
+        return self.model.reasons or self.operation.is_opaque(self.body)
+
     def settle(self, tally: Tally) -> None:
         """The provider said what was used, or it is counted; either way it is booked."""
-        if tally.usage is None:
+        # A usage in units that the model has no price for would cost nothing.
+        if tally.usage is None or not is_priced(tally.usage, self.model.rates):
             self._settle_counted(tally)
         else:
             self._book(tally.usage, "provider", tally, None)
@@ -84,7 +95,7 @@ class Call:
     def _settle_counted(self, tally: Tally) -> None:
         """No usage came with a whole answer: input and visible output are counted. Where the model may
         have reasoned out of sight, only the hold bounds what it used."""
-        if self.model.reasons:
+        if self.is_opaque:
             self.settle_unreadable(tally)
         else:
             self._book(self._counted(tally), "counted", tally, None)
@@ -93,7 +104,7 @@ class Call:
         """The stream ended early; every output token that exists was seen. Input and what came, plus 5 %."""
         if tally.usage is not None:
             self.settle(tally)
-        elif self.model.reasons:
+        elif self.is_opaque:
             self.doubt()
         else:
             self._book(self._counted(tally), "counted", tally, None)
@@ -134,9 +145,10 @@ class Call:
             return
         served = self.catalog.served(tally.model, tally.service_tier, self.started_at, self.model)
         cost = cost_nano_usd(usage, served.rates)
-        if source == "counted":
+        if source == "counted" and usage.has_tokens:
             with_surplus = -(-cost * (100 + COUNTED_SURPLUS_PER_CENT) // 100)
-            cost = max(cost, min(with_surplus, self.hold.bound_nano_usd), at_least_nano_usd or 0)
+            cost = max(cost, min(with_surplus, self.hold.bound_nano_usd))
+        cost = max(cost, at_least_nano_usd or 0)
         row = new_row(
             self.meta,
             counts=usage.counts(),

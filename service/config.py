@@ -5,6 +5,7 @@ one line that names the variable.
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,6 +16,7 @@ from environs import Env, EnvError
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SERVICE_TIERS = ("default", "flex", "priority")
 MIN_ADMIN_KEY_LENGTH = 16
+_WHOLE = re.compile(r"\s*-?[0-9]{1,20}\s*")
 
 
 class ConfigError(Exception):
@@ -75,10 +77,10 @@ def _read(env: Env) -> Settings:
         raw = text(name)
         if raw is None:
             return default
-        try:
-            value = int(raw)
-        except ValueError:
-            raise ConfigError(f"{name} must be a whole number, not {raw!r}") from None
+        # int() alone would take 1_0 and the digits of every script.
+        if not _WHOLE.fullmatch(raw):
+            raise ConfigError(f"{name} must be a whole number, not {raw!r}")
+        value = int(raw)
         if not least <= value <= most:
             raise ConfigError(f"{name} must be between {least} and {most}, not {value}")
         return value
@@ -128,17 +130,15 @@ def _check(settings: Settings) -> None:
     if settings.admin_key is not None and len(settings.admin_key) < MIN_ADMIN_KEY_LENGTH:
         raise ConfigError(f"SPENDGATE_ADMIN_KEY must have {MIN_ADMIN_KEY_LENGTH} characters or more")
     if settings.prices is not None and not settings.prices.is_file():
-        raise ConfigError(f"SPENDGATE_PRICES names no file: {settings.prices}")
+        raise ConfigError(f"SPENDGATE_PRICES names no file: {str(settings.prices)!r}")
     if settings.openai_api_key and settings.openai_api_key.startswith("sk-sg-"):
         raise ConfigError("OPENAI_API_KEY is one of Spendgate's own keys, not the provider's")
     _check_urls(settings)
 
 
 def _check_urls(settings: Settings) -> None:
-    if settings.redis_url is not None:
-        scheme = urlsplit(settings.redis_url).scheme
-        if scheme not in ("redis", "rediss", "unix"):
-            raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://")
+    if settings.redis_url is not None and not _is_redis_address(settings.redis_url):
+        raise ConfigError("REDIS_URL must be like redis://host:6379/0, rediss://host:6379/0 or unix:///path")
     if settings.openai_base_url is None:
         return
     url = _split(settings.openai_base_url)
@@ -148,6 +148,15 @@ def _check_urls(settings: Settings) -> None:
     own_hosts = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::", settings.host}
     if port == settings.port and host in own_hosts:
         raise ConfigError("OPENAI_BASE_URL is Spendgate's own address; it must name the upstream")
+
+
+def _is_redis_address(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+        _ = url.port  # raises for one that is no number, or too large
+    except ValueError:
+        return False
+    return bool(url.path) if url.scheme == "unix" else url.scheme in ("redis", "rediss")
 
 
 def _split(address: str) -> tuple[str, int] | None:

@@ -6,7 +6,7 @@ Every round is a call of its own, with its own hold and row; a run that cannot g
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from service.call import Incoming
@@ -57,9 +57,12 @@ class Continuations:
         self._clock = clock
         self._sleep = sleep
 
-    def run(self, fields: dict[str, Any], incoming: Incoming) -> Run:
-        """All rounds. Raises the error of the first; a later one ends the run as incomplete."""
-        run, deadline = begin(fields), self.deadline()
+    def run(
+        self, fields: dict[str, Any], incoming: Incoming, before: Sequence[dict[str, Any]] = ()
+    ) -> Run:
+        """All rounds, after what was said `before`. Raises the error of the first; a later one ends the run
+        as incomplete."""
+        run, deadline = begin(fields, before), self.deadline()
         for index in range(fields.get("rounds") or 1):
             if not self.may_go_on(run, fields, index, deadline):
                 break
@@ -99,13 +102,7 @@ class Continuations:
         stream: bool,
     ) -> Reply | None:
         """One round; None if it ended the run, whose reason is then set."""
-        body = {
-            name: value for name, value in fields.items() if value is not None and name not in _OWN_FIELDS
-        }
-        body |= {"model": run.model, "messages": run.messages + run.asked}
-        if stream:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        raw = json.dumps(body, separators=(",", ":")).encode()
+        raw = round_body(run, fields, stream=stream)
         left = max(deadline - self._clock(), 0.001)
         call = Incoming(incoming.secret, raw, incoming.request_id, incoming.headers, timeout_seconds=left)
         try:
@@ -132,6 +129,15 @@ class Continuations:
                 if index == 0 or self._clock() + BUDGET_POLL_SECONDS >= give_up:
                     raise
                 self._sleep(BUDGET_POLL_SECONDS)
+
+
+def round_body(run: Run, fields: dict[str, Any], *, stream: bool) -> bytes:
+    """The chat call of a run's next round."""
+    body = {name: value for name, value in fields.items() if value is not None and name not in _OWN_FIELDS}
+    body |= {"model": run.model, "messages": run.messages + run.asked}
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _reason(error: SpendgateError) -> str:

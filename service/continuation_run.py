@@ -1,5 +1,6 @@
 """A continuation's transcript and results, as they grow round by round. No I/O."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,8 +40,9 @@ class Run:
         return body
 
 
-def begin(fields: dict[str, Any]) -> Run:
-    messages: list[dict[str, Any]] = []
+def begin(fields: dict[str, Any], before: Sequence[dict[str, Any]] = ()) -> Run:
+    """A run that has not asked anything yet; `before` is what was said in those it goes on from."""
+    messages = list(before)
     if fields.get("system"):
         messages.append({"role": "system", "content": fields["system"]})
     for example in fields.get("examples") or ():

@@ -1,7 +1,7 @@
 """A continuation as server-sent events: each round's deltas, its result, and the whole at the end."""
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from service.call import Incoming
@@ -16,11 +16,19 @@ from service.upstream.sse import Splitter
 class ContinuationStream:
     """The events of a run. Close it in any case: a round that is under way is booked then."""
 
-    def __init__(self, continuations: Continuations, fields: dict[str, Any], incoming: Incoming) -> None:
+    def __init__(
+        self,
+        continuations: Continuations,
+        fields: dict[str, Any],
+        incoming: Incoming,
+        before: Sequence[dict[str, Any]] = (),
+        ended: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body,
+    ) -> None:
         """Asks for the first round before anything is sent, so that its error is an answer with a status
-        like any other; raises it."""
+        like any other; raises it. `ended` is told the whole before it goes out, and may add to it."""
         self._continuations = continuations
-        self._run = begin(fields)
+        self._run = begin(fields, before)
+        self._ended = ended
         self._fields = fields
         self._incoming = incoming
         self._deadline = continuations.deadline()
@@ -47,7 +55,7 @@ class ContinuationStream:
             if not (yield from self._round_events(index)):
                 break
         kind = "continuation.incomplete" if run.incomplete else "continuation.completed"
-        yield _event(kind, run.body())
+        yield _event(kind, self._ended(run.body()))
         yield b"data: [DONE]\n\n"
 
     def _next_round(self, index: int) -> bool:

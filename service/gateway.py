@@ -2,14 +2,14 @@
 upstream, settle, record. One function, read from top to bottom; there is no other way to the upstream.
 """
 
-import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from service.call import Call, Incoming
 from service.errors import LedgerUnavailable, SpendgateError, UpstreamError
+from service.files import Files
 from service.keys import Keys
 from service.ledger.holds import Account, Demand, Hold
 from service.ledger.landing import Landing
@@ -17,12 +17,17 @@ from service.ledger.lease import Lease
 from service.ledger.ledger import Ledger, ReserveUnanswered
 from service.logs import log
 from service.money import format_usd
-from service.operations.base import Body, Operation
+from service.operations.base import Body, Operation, Tally
+from service.passing import MeteredBytes
 from service.pricing.catalog import Catalog, Model
+from service.responses import Responses
 from service.schemas.check import check, unknown_fields
+from service.schemas.form import read_form
 from service.schemas.json_body import read_json
 from service.streaming import MeteredStream
-from service.upstream.answer import Answer
+from service.uploads.audio import audio_length_ms
+from service.uploads.spool import Upload
+from service.upstream.answer import Answer, Pieces
 from service.upstream.client import Upstream
 from service.upstream.errors import MAY_BE_BILLED, NotSent, auth_failed, in_openai_shape
 from service.usage_log import log_call, log_refusal
@@ -39,7 +44,7 @@ class Reply:
 
     status: int
     headers: dict[str, str]
-    body: bytes | MeteredStream
+    body: bytes | MeteredStream | MeteredBytes | Pieces
     parsed: dict[str, Any] | None = None
     call: Call | None = None
 
@@ -49,6 +54,16 @@ class Reply:
         return self.call.outcome.cost_nano_usd if self.call else None
 
 
+@dataclass(frozen=True)
+class Bounded:
+    """A valid call and the greatest it can cost; nothing is held for it yet."""
+
+    account: Account
+    body: Body
+    model: Model
+    demand: Demand
+
+
 class Gateway:
     """The one door."""
 
@@ -56,6 +71,8 @@ class Gateway:
         self,
         *,
         keys: Keys,
+        files: Files,
+        responses: Responses,
         ledger: Ledger,
         landing: Landing,
         lease: Lease,
@@ -63,12 +80,15 @@ class Gateway:
         upstream: Upstream,
     ) -> None:
         self._keys = keys
+        self._files = files
+        self._responses = responses
         self._ledger = ledger
         self._landing = landing
         self._lease = lease
         self._catalog = catalog
         self._upstream = upstream
         self._running: dict[int, Call] = {}
+        self._closed = False
 
     def call(self, operation: Operation, incoming: Incoming) -> Reply:
         """Run one call. Raises SpendgateError; upstream errors in OpenAI's shape come back as replies."""
@@ -87,18 +107,15 @@ class Gateway:
     def _admit(self, operation: Operation, incoming: Incoming) -> Call:
         """Authenticate, validate, bound the cost, reserve."""
         started = time.monotonic()
-        account = self._keys.authenticate(incoming.secret)
-        body = self.read(operation, incoming.raw)
-        model = self._catalog.model(body.model, body.fields.get("service_tier"), datetime.now(UTC))
-        demand = operation.demand(body, model)
-        hold, meta = self._reserve(operation, incoming, account, model, demand)
+        asked = self.bounded(operation, incoming)
+        hold, meta = self._reserve(operation, incoming, asked)
         call = Call(
             operation=operation,
             incoming=incoming,
-            account=account,
-            body=body,
-            model=model,
-            demand=demand,
+            account=asked.account,
+            body=asked.body,
+            model=asked.model,
+            demand=asked.demand,
             hold=hold,
             meta=meta,
             catalog=self._catalog,
@@ -109,17 +126,39 @@ class Gateway:
         self._running[id(call)] = call
         return call
 
+    def bounded(self, operation: Operation, incoming: Incoming) -> Bounded:
+        """Authenticate, validate, bound the cost: all that comes before money is touched."""
+        account = self._keys.authenticate(incoming.secret)
+        body = self.read(operation, incoming.raw, incoming.upload)
+        self._files.require_named(account, operation.file_ids(body))
+        body = replace(body, stored=self._responses.find(account, operation.response_ids(body)))
+        model = self._catalog.model(body.model, body.fields.get("service_tier"), datetime.now(UTC))
+        return Bounded(account, body, model, operation.demand(body, model))
+
+    def look(self, asked: Bounded) -> Hold:
+        """The hold that a call would get now; it is not taken. Raises what the call would."""
+        self._require_lease()
+        return self._ledger.look(asked.account, asked.demand, model=asked.model.name)
+
     @staticmethod
-    def read(operation: Operation, raw: bytes) -> Body:
+    def read(operation: Operation, raw: bytes, upload: Upload | None = None) -> Body:
         """A body that is valid for the operation. Raises InvalidRequest."""
-        fields = read_json(raw)
+        fields = read_json(raw) if upload is None else read_form(operation.schema, upload.parts)
         check(operation.schema, fields)
-        return Body(raw, fields, tuple(unknown_fields(operation.schema, fields)))
+        audio_ms = 0
+        if operation.recording is not None:
+            audio_ms = audio_length_ms(fields[operation.recording].content, operation.recording)
+        unknown = tuple(unknown_fields(operation.schema, fields))
+        return Body(raw, fields, unknown, upload=upload, audio_ms=audio_ms)
 
     @property
     def in_flight(self) -> int:
         """How many calls are between their reserve and their end."""
         return len(self._running)
+
+    def close(self) -> None:
+        """Admit nothing more; what runs goes on."""
+        self._closed = True
 
     def drain(self) -> int:
         """End every running call now, as if its caller had hung up; gives how many there were."""
@@ -128,21 +167,27 @@ class Gateway:
             call.abort()
         return len(calls)
 
-    def _reserve(
-        self, operation: Operation, incoming: Incoming, account: Account, model: Model, demand: Demand
-    ) -> tuple[Hold, dict[str, Any]]:
+    def _require_lease(self) -> None:
+        if self._closed:
+            raise LedgerUnavailable("The service is shutting down.", headers={"Retry-After": "1"})
         if trouble := self._lease.trouble():
             raise LedgerUnavailable(f"Nothing is admitted just now: {trouble}.", headers={"Retry-After": "1"})
+
+    def _reserve(
+        self, operation: Operation, incoming: Incoming, asked: Bounded
+    ) -> tuple[Hold, dict[str, Any]]:
+        self._require_lease()
+        model = asked.model.name
         meta = {
             "request_id": incoming.request_id,
             "endpoint": operation.name,
-            "model": model.name,
-            "key_id": account.key_id,
-            "project": account.project,
+            "model": model,
+            "key_id": asked.account.key_id,
+            "project": asked.account.project,
         }
         try:
             hold = self._ledger.reserve(
-                account, demand, hold_id=self._ledger.new_hold_id(), model=model.name, meta=meta
+                asked.account, asked.demand, hold_id=self._ledger.new_hold_id(), model=model, meta=meta
             )
         except ReserveUnanswered as error:
             self._landing.cancel(error.hold)
@@ -153,10 +198,15 @@ class Gateway:
         """Send the body up. What never left is released; what got no answer is in doubt."""
         added_cap = call.hold.cap_tokens if self._adds_cap(call) else None
         try:
+            outgoing = call.operation.outgoing(call.body, call.model, added_cap)
+        except BaseException:
+            call.release()
+            raise
+        try:
             return self._upstream.post(
                 call.operation.upstream_path,
-                call.operation.outgoing(call.body, call.model, added_cap),
-                stream=call.body.wants_stream,
+                outgoing,
+                stream=call.body.wants_stream or call.operation.sends_bytes,
                 headers=call.incoming.headers,
                 timeout_seconds=call.incoming.timeout_seconds,
             )
@@ -174,20 +224,27 @@ class Gateway:
         if not 200 <= answer.status < 300:
             return self._refused_by_upstream(call, answer)
         call.tally = call.operation.new_tally()
+        if call.operation.is_fixed(call.model):
+            call.settle(call.tally)
         if answer.is_event_stream:
             stream = MeteredStream(call, answer, forwards_usage=self._forwards_usage(call))
             return Reply(answer.status, self._headers(call, answer), stream, call=call)
+        if call.operation.sends_bytes:
+            return Reply(answer.status, self._headers(call, answer), MeteredBytes(call, answer), call=call)
+        return self._answered_whole(call, answer, call.tally)
+
+    def _answered_whole(self, call: Call, answer: Answer, tally: Tally) -> Reply:
         try:
             whole = answer.read()
         except UpstreamError:
             call.doubt()
             raise
-        parsed = _parse(whole)
+        parsed = call.operation.read(call.body, whole)
         if parsed is None:
-            call.settle_unreadable(call.tally)
+            call.settle_unreadable(tally)
         else:
-            call.tally.add_final(parsed)
-            call.settle(call.tally)
+            tally.add_final(parsed)
+            call.settle(tally)
         return Reply(answer.status, self._headers(call, answer), whole, parsed, call)
 
     def _refused_by_upstream(self, call: Call, answer: Answer) -> Reply:
@@ -237,12 +294,6 @@ class Gateway:
 
     def _ended(self, call: Call) -> None:
         self._running.pop(id(call), None)
+        if call.tally is not None:
+            self._responses.keep(call.account, call.operation.keeps(call.body, call.model, call.tally))
         log_call(call)
-
-
-def _parse(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -15,6 +15,7 @@ from service.errors import UpstreamError
 from service.logs import log
 from service.money import format_usd
 from service.upstream.answer import Answer
+from service.upstream.errors import StillComing
 from service.upstream.sse import Event, EventTooLong, Splitter
 
 
@@ -28,8 +29,10 @@ class MeteredStream:
         self._ready: deque[bytes] = deque()
         self._forwards_usage = forwards_usage
         self._over = False
+        self._last: Event | None = None
         assert call.tally is not None
         self._tally = call.tally
+        self._visible_cap = call.operation.visible_cap(call.body, call.model, call.hold.cap_tokens)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -65,9 +68,10 @@ class MeteredStream:
         if piece is None:
             self._ended_without_done()
             return
-        for event in events:
+        for number, event in enumerate(events):
             self._take(event)
             if self._over:
+                self._read_to_end(events[number + 1 :])
                 return
 
     def _take(self, event: Event) -> None:
@@ -88,14 +92,14 @@ class MeteredStream:
             self._cut("The upstream went past the output cap it was given.")
 
     def _past_its_cap(self) -> bool:
-        return self._tally.cap_passed(self._call.hold.cap_tokens, self._call.model.encoding)
+        return self._tally.cap_passed(self._visible_cap, self._call.model.encoding)
 
     def _finish(self, last: Event) -> None:
         """Book first, then let the last event go."""
         self._over = True
         self._call.settle(self._tally)
         self._ready.append(self._cost_comment() + last.raw)
-        self._read_to_end()
+        self._last = last
 
     def _count(self, chunk: dict[str, Any]) -> None:
         if self._call.first_token_at is None:
@@ -134,7 +138,7 @@ class MeteredStream:
         """The caller has gone. A model that reasons is read to its end, for only the provider knows what
         it used; of any other only what has already come, and the connection is closed."""
         try:
-            for piece in self._rest() if self._call.model.reasons else self._answer.stop():
+            for piece in self._rest() if self._call.is_opaque else self._answer.stop():
                 for event in self._splitter.feed(piece):
                     chunk = None if event.is_done else event.json()
                     if chunk is not None:
@@ -144,6 +148,8 @@ class MeteredStream:
                         return
                     if self._past_its_cap():
                         return
+        except StillComing:
+            self._call.doubt()
         except (UpstreamError, EventTooLong):
             return  # the stream broke: what came is what there is
 
@@ -151,7 +157,13 @@ class MeteredStream:
         while (piece := self._answer.next_piece()) is not None:
             yield piece
 
-    def _read_to_end(self) -> None:
-        """Past `[DONE]` nothing counts; having read to the end lets the connection be used again."""
-        for _ in self._answer.left():
+    def _read_to_end(self, events: list[Event]) -> None:
+        """Having read to the end lets the connection be used again. Past `[DONE]` nothing goes out, but an
+        event of the endpoint's own that is the last may have a `[DONE]` behind it."""
+        if self._last is None:  # it was cut
+            return
+        late = [*(event.raw for event in events), self._splitter.rest, *self._answer.left()]
+        if not self._last.is_done:
+            self._ready.extend(late)
+        elif any(late):
             log.debug("bytes_after_done", endpoint=self._call.operation.name)

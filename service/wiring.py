@@ -4,10 +4,14 @@ from dataclasses import dataclass
 
 from service.admins import Admins
 from service.config import Settings
+from service.conversations import Conversations
+from service.files import Files
 from service.keys import Keys
 from service.ledger.connection import Client, connect
 from service.ledger.ledger import Ledger, new_worker_id
+from service.presets import Presets
 from service.projects import Projects
+from service.responses import Responses
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,10 @@ class Stores:
     projects: Projects
     keys: Keys
     admins: Admins
+    presets: Presets
+    conversations: Conversations
+    files: Files
+    responses: Responses
 
 
 def open_stores(settings: Settings, redis_url: str, *, timeout_seconds: float | None = None) -> Stores:
@@ -32,4 +40,8 @@ def open_stores(settings: Settings, redis_url: str, *, timeout_seconds: float | 
         projects=projects,
         keys=Keys(client, ledger, projects),
         admins=Admins(client, settings.admin_key),
+        presets=Presets(client),
+        conversations=Conversations(client, settings.continuation_ttl_seconds),
+        files=Files(client),
+        responses=Responses(client),
     )

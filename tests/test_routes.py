@@ -11,6 +11,11 @@ from flask import Flask
 from service.api.metering import METERING
 from service.app import create_app
 from service.config import Settings
+from service.errors import InvalidRequest
+from service.operations.files import FILE_UPLOAD
+from service.operations.moderations import MODERATIONS
+from service.operations.responses import RESPONSE_INPUT_TOKENS
+from service.schemas.check import check
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ROOT / "service"
@@ -79,6 +84,10 @@ def test_routes_that_call_a_model_hold(app: Flask) -> None:
     """By name, so that a decorator that is swapped by mistake is seen."""
     metering = data_plane(app)
     assert metering["chat.complete_chat"] == metering["chat.run_continuation"] == "hold"
+    assert metering["completions.complete_text"] == metering["embeddings.embed"] == "hold"
+    assert metering["responses.create_response"] == "hold"
+    assert metering["images.generate_images"] == metering["images.edit_images"] == "hold"
+    assert metering["audio.transcribe"] == metering["audio.translate"] == metering["audio.speak"] == "hold"
 
 
 def test_free_routes_never_reach_the_gateway(app: Flask) -> None:
@@ -95,17 +104,49 @@ def test_every_route_outside_the_data_plane_says_nothing_of_metering(app: Flask)
             assert not hasattr(app.view_functions[rule.endpoint], METERING), rule.rule
 
 
-def test_only_the_gateway_posts_to_the_upstream() -> None:
+def test_only_the_gateway_and_its_free_neighbour_post_to_the_upstream() -> None:
     posts = [(file, on) for file, on in calls_of("post") if not on.endswith("blueprint")]
-    assert posts == [("service/gateway.py", "self._upstream"), ("service/upstream/client.py", "self._client")]
+    assert posts == [
+        ("service/free_calls.py", "self._upstream"),
+        ("service/gateway.py", "self._upstream"),
+        ("service/upstream/client.py", "self._client"),
+    ]
 
 
-def test_only_the_gateway_is_given_an_upstream_to_call() -> None:
+def test_what_goes_up_without_a_hold_is_known_to_be_free() -> None:
+    """By name: an endpoint that costs money must not be declared free by mistake."""
+    declared = {
+        file.stem
+        for file in (SERVICE / "operations").glob("*.py")
+        if "FreeOperation" in words(ast.parse(file.read_text())) and file.stem != "base"
+    }
+    assert declared == {"files", "moderations", "responses"}
+    assert FILE_UPLOAD.upstream_path == "/files"
+    assert MODERATIONS.upstream_path == "/moderations"
+    assert RESPONSE_INPUT_TOKENS.upstream_path == "/responses/input_tokens"
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "o1-pro", "ft:gpt-4o:acme:moderation:1", "*", ""])
+def test_the_free_endpoint_takes_no_model_that_costs_money(model: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        check(MODERATIONS.schema, {"model": model, "input": "x"})
+    assert refusal.value.param == "model"
+
+
+def test_only_they_are_given_an_upstream_to_call() -> None:
     """What is free may ask the upstream for lists (`get`); nothing else makes or holds one."""
     users = {
         file.relative_to(ROOT).as_posix()
         for file in SERVICE.rglob("*.py")
         if "Upstream" in words(ast.parse(file.read_text()))
     }
-    assert users == {"service/app.py", "service/gateway.py", "service/services.py"}
-    assert {file for file, on in calls_of("get") if on.endswith("upstream")} == {"service/api/models.py"}
+    assert users == {
+        "service/app.py",
+        "service/free_calls.py",
+        "service/gateway.py",
+        "service/services.py",
+    }
+    assert {file for file, on in calls_of("get") if on.endswith("upstream")} == {
+        "service/api/models.py",
+        "service/free_calls.py",
+    }

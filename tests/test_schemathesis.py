@@ -5,7 +5,7 @@ a key that exists, past rules across fields; else nearly every call would end at
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,22 +77,60 @@ def test_every_answer_is_described(case: Case, service: Service, caller: Caller,
     for name in case.path_parameters:
         # What is revoked stays so: that takes a key for each call.
         key = service.new_key() if case.method == "DELETE" else other_key
-        case.path_parameters[name] = _one_there_is(name, service, key)
+        case.path_parameters[name] = _one_there_is(name, service, key, caller)
     secret = ADMIN_KEY if case.path.startswith("/admin") else caller.secret
     case.call_and_validate(
         base_url=service.url, headers={"Authorization": f"Bearer {secret}"}, checks=[*CHECKS, _code_is_known]
     )
 
 
-def _one_there_is(name: str, service: Service, key: Caller) -> str:
+def _one_there_is(name: str, service: Service, key: Caller, caller: Caller) -> str:
     """A value for a part of a path: one that exists, as long as there is one."""
+    if name in STORED:
+        return STORED[name](caller)
     if name == "model_id":
         return MODEL
+    if name == "path":
+        return "chat/completions"
     if name == "key_id":
         return key.id
+    if name == "response_id":
+        made = service.new_key().post("/v1/responses", {"model": MODEL, "input": "Listen to your"})
+        return str(made.json()["id"])
     assert name == "hold_id", f"aim {name}, too"
     holds = service.admin("GET", "/holds?limit=1")["data"]
     return holds[0]["id"] if holds else "hold_none"
+
+
+def _file_of(caller: Caller) -> str:
+    form = {"purpose": "user_data", "file": ("a.txt", b"notes")}
+    headers = {"authorization": f"Bearer {caller.secret}"}
+    return str(caller.service.request("POST", "/v1/files", fields=form, headers=headers).json()["id"])
+
+
+def _preset_of(caller: Caller) -> str:
+    headers = {"authorization": f"Bearer {caller.secret}"}
+    answer = caller.service.request("PUT", "/v1/presets/aimed-at", json={"model": MODEL}, headers=headers)
+    return str(answer.json()["name"])
+
+
+def _continuation_of(caller: Caller) -> str:
+    body = {"model": MODEL, "prompt": "Listen to your", "max_tokens": 2, "store": True}
+    return str(caller.post("/v1/continuations", body).json()["id"])
+
+
+def _response_of(caller: Caller) -> str:
+    body = {"model": MODEL, "input": "Listen to your", "max_output_tokens": 16}
+    return str(caller.post("/v1/responses", body).json()["id"])
+
+
+# What a project has stored: by the name it has in paths, how one comes to be.
+STORED: dict[str, Callable[[Caller], str]] = {
+    "file_id": _file_of,
+    "name": _preset_of,
+    "continuation_id": _continuation_of,
+    "response_id": _response_of,
+}
 
 
 def _aim(body: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +140,7 @@ def _aim(body: dict[str, Any]) -> dict[str, Any]:
         aimed["model"] = MODEL
     if isinstance(body.get("name"), str) and body["name"].isalnum():
         aimed["name"] = f"{body['name'][:8]}-{secrets.token_hex(4)}"
+    aimed.pop("previous_response_id", None)  # of a response that nobody made
     for name, most in MOST.items():
         if type(body.get(name)) is int and body[name] > most:
             aimed[name] = most

@@ -1,6 +1,7 @@
 """POST /v1/chat/completions and POST /v1/continuations."""
 
 import json
+from typing import Any
 
 from flask import Blueprint, Response
 
@@ -8,11 +9,7 @@ from service.api.http import incoming, outgoing, services, streamed
 from service.api.metering import hold
 from service.continuation import UpstreamRefused
 from service.continuation_stream import ContinuationStream
-from service.errors import InvalidRequest
 from service.operations.chat import CHAT
-from service.schemas.check import check
-from service.schemas.continuation import CONTINUATION
-from service.schemas.json_body import read_json
 
 blueprint = Blueprint("chat", __name__)
 
@@ -28,17 +25,17 @@ def complete_chat() -> Response:
 @hold
 def run_continuation() -> Response:
     """Run a few-shot continuation: N rounds of chat, each reply fed back."""
-    request = incoming()
-    services().stores.keys.authenticate(request.secret)
-    fields = read_json(request.raw)
-    check(CONTINUATION, fields)
-    if fields.get("preset"):
-        raise InvalidRequest("Presets are not kept yet.", code="unsupported_value", param="preset")
+    own, request = services(), incoming()
+    asked = own.continuation_requests.read(request.secret, request.raw)
+
+    def ended(body: dict[str, Any]) -> dict[str, Any]:
+        return own.continuation_requests.ended(asked, body)
+
     try:
-        if fields.get("stream"):
-            events = ContinuationStream(services().continuations, fields, request)
+        if asked.fields.get("stream"):
+            events = ContinuationStream(own.continuations, asked.fields, request, asked.before, ended)
             return streamed(events, 200, {"content-type": "text/event-stream; charset=utf-8"})
-        body = services().continuations.run(fields, request).body()
+        body = ended(own.continuations.run(asked.fields, request, asked.before).body())
     except UpstreamRefused as refused:
         return outgoing(refused.reply)
     return Response(json.dumps(body), content_type="application/json")

@@ -1,11 +1,12 @@
 """Between Flask and the flow: who calls, what came, what goes back."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, current_app, g, request
 
 from service.call import Incoming
-from service.errors import Forbidden, Unauthenticated, UnsupportedMediaType
+from service.errors import Forbidden, InvalidRequest, Unauthenticated, UnsupportedMediaType
 from service.gateway import Reply
 from service.ledger.holds import Account
 from service.ledger.refusals import invalid_api_key
@@ -16,6 +17,7 @@ from service.services import Services
 UP = ("accept", "openai-beta", "x-client-request-id")
 # A caller that takes nothing for so long has gone, whatever its socket says.
 STALLED_CALLER_SECONDS = 60
+LARGE_BODY_BYTES = 256 * 1024
 
 
 def services() -> Services:
@@ -48,26 +50,56 @@ def caller() -> Account:
     return services().stores.keys.authenticate(api_secret())
 
 
+def current_caller() -> Account:
+    """As `caller`, for what belongs to a project: the key is good now. Raises 401."""
+    account = caller()
+    services().stores.keys.current(account)
+    return account
+
+
 def incoming() -> Incoming:
     """The request as the gateway takes it. Raises 401, 403, 413, 415."""
     secret = api_secret()
     require_json()
+    if (request.content_length or LARGE_BODY_BYTES) >= LARGE_BODY_BYTES:
+        # To read and judge a large body takes time that only a key in good standing may cost.
+        current_caller()
+    return replace(incoming_without_body(secret), raw=read_body())
+
+
+def incoming_without_body(secret: str) -> Incoming:
+    """What the request says besides its body."""
     return Incoming(
         secret=secret,
-        raw=read_body(),
+        raw=b"",
         request_id=g.request_id,
-        headers={name: request.headers[name] for name in UP if name in request.headers},
+        headers=_headers_up(),
         wants_stream_cost=request.headers.get("x-spendgate-stream-cost", "").lower() == "true",
     )
 
 
+def _headers_up() -> dict[str, str]:
+    """The caller's headers that go up; a value that is no visible ASCII cannot, and is left out."""
+    given = {name: request.headers.get(name, "") for name in UP}
+    return {name: value for name, value in given.items() if value and value.isascii() and value.isprintable()}
+
+
 def read_body() -> bytes:
-    """The whole body. Raises 413, for one in chunks as well."""
-    raw = request.get_data(cache=False)
-    if request.content_length is None:
-        # A body in chunks was cut at the limit without a word; to read past it raises 413.
-        request.stream.read(1)
+    """The whole body. Raises 413, for one in chunks as well; 400 for one that did not arrive whole."""
+    try:
+        raw = request.get_data(cache=False)
+        if request.content_length is None:
+            # A body in chunks was cut at the limit without a word; to read past it raises 413.
+            request.stream.read(1)
+    except (OSError, ValueError):
+        raise _broken_body() from None
+    if request.content_length is not None and len(raw) < request.content_length:
+        raise _broken_body()
     return raw
+
+
+def _broken_body() -> InvalidRequest:
+    return InvalidRequest("The body did not arrive as it was announced.", code="invalid_json")
 
 
 def require_json() -> None:

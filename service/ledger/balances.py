@@ -8,7 +8,7 @@ import redis
 
 from service.ledger import names
 from service.ledger.connection import Client
-from service.ledger.holds import Hold, hold_from_record
+from service.ledger.holds import Account, Hold, hold_from_record
 from service.ledger.ledger import unavailable
 
 
@@ -44,6 +44,20 @@ def balance_of(record: dict[str, str], period: str) -> Balance:
         held=number(f"held:{period}"),
         doubt=number(f"doubt:{period}"),
     )
+
+
+def remaining_nano_usd(client: Client, account: Account, now_ms: int) -> int | None:
+    """What remains of the account's hard limits, the least over its scopes; None without any."""
+    try:
+        pipe = client.pipeline(transaction=False)
+        for scope in account.scopes:
+            pipe.hgetall(scope.name)
+        records = pipe.execute()
+    except redis.RedisError as error:
+        raise unavailable() from error
+    pairs = zip(account.scopes, records, strict=True)
+    left = [balance_of(record, scope.period_at(now_ms).name).remaining for scope, record in pairs]
+    return min((each for each in left if each is not None), default=None)
 
 
 @dataclass(frozen=True)

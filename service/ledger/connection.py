@@ -12,6 +12,8 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 from redis.exceptions import ResponseError, TimeoutError
 from redis.retry import Retry
 
+from service.config import ConfigError
+
 # redis-py's own types call every reply `bytes | str`; ours are text, which they cannot know.
 Client: TypeAlias = Any
 
@@ -60,8 +62,14 @@ _CLASSES = {
 
 
 def connect(url: str, *, timeout_seconds: float = ANSWER_TIMEOUT_SECONDS) -> Client:
-    """A client for `redis://`, `rediss://` or `unix://`; replies are text. Connects when first used."""
-    options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+    """A client for `redis://`, `rediss://` or `unix://`; replies are text. Connects when first used.
+
+    Raises ConfigError for a URL that cannot be read, without telling it: it may hold a password.
+    """
+    try:
+        options: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+    except ValueError:
+        raise ConfigError("REDIS_URL cannot be read: see its options in redis-py's `from_url`") from None
     options["connection_class"] = _CLASSES[options.get("connection_class")]
     if options["connection_class"] is not _FairUnixConnection:
         options["socket_connect_timeout"] = timeout_seconds

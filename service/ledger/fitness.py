@@ -22,6 +22,9 @@ def unfit_reason(info: Mapping[str, Any], layout: str | None) -> str | None:
             f"this Redis was laid out by another version of Spendgate (layout {layout}, "
             f"this program knows {names.LAYOUT_VERSION})"
         )
+    most_bytes = int(info.get("maxmemory", 0))
+    if most_bytes and int(info.get("used_memory", 0)) >= most_bytes:
+        return "Redis is full: it has reached its maxmemory, and takes no new hold"
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         return f"Redis' maxmemory-policy is {policy}: it may throw money away; set it to noeviction"

@@ -58,6 +58,9 @@ class Demand:
     floor_tokens: int
 
 
+NOTHING = Demand(0, 0, 0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Hold:
     """Money set aside for one running call. Amounts in nano-USD; times in epoch ms of Redis' clock."""

@@ -26,6 +26,8 @@ from service.ledger.refusals import raise_refusal
 from service.ledger.scripts import Scripts
 
 CANCEL_MEMORY_MS = 3_600_000
+# In place of a hold's id: decide, and write nothing.
+LOOK_ONLY = ""
 
 
 def new_worker_id() -> str:
@@ -96,6 +98,13 @@ class Ledger:
         raise LedgerUnavailable(
             "The ledger's clock and time zones do not agree.", headers={"Retry-After": "1"}
         )
+
+    def look(self, account: Account, demand: Demand, *, model: str, now_us: int | None = None) -> Hold:
+        """The hold a reserve would take now; it is not taken, and nothing changes. Raises what it would."""
+        try:
+            return self.reserve(account, demand, hold_id=LOOK_ONLY, model=model, meta={}, now_us=now_us)
+        except ReserveUnanswered as error:
+            raise unavailable() from error
 
     def _reserve(
         self,

@@ -22,8 +22,9 @@ shard's hash tag, so that one script reaches all it needs and a cluster can spre
 | `{sgs}:hours`                  | zset   | the hours that have a rollup, by their start (epoch s)     |
 | `{sgs}:outbox`                 | stream | events to be delivered                                     |
 | `{sgs}:presets:<project>`      | hash   | preset's name -> its record (JSON)                         |
-| `{sgs}:files:<project>`        | hash   | file's id -> the file object (JSON), as it was uploaded    |
+| `{sgs}:files:<project>`        | hash   | file's id -> the file object and when it came (JSON)       |
 | `{sgs}:kept:<project>:<id>`    | string | a continuation that was kept (JSON; expires)               |
+| `{sgs}:response:<id>`          | hash   | whose a stored response is, and its tokens (expires)       |
 | `{sg}:layout`                  | string | version of this map                                        |
 | `{sg}:leases`                  | zset   | worker -> when its lease runs out (epoch ms)               |
 | `{sg}:sweeper`                 | string | the worker that sweeps just now (expires)                  |
@@ -128,3 +129,7 @@ def files(shard: str, project_id: str) -> str:
 
 def kept(shard: str, project_id: str, continuation_id: str) -> str:
     return f"{{sg{shard}}}:kept:{project_id}:{continuation_id}"
+
+
+def response(shard: str, response_id: str) -> str:
+    return f"{{sg{shard}}}:response:{response_id}"

@@ -8,10 +8,11 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 
 from service import __doc__ as about
 from service import __version__
+from service.openapi.described import Described
 from service.openapi.faults import STREAM_FAULT, codes_as_markdown, fault_components, fault_refs, header_refs
 from service.openapi.objects import OBJECTS
 from service.openapi.routes import Route, routes
-from service.openapi.table import TABLE, Described
+from service.openapi.table import TABLE
 from service.schemas.fields import union2properties
 from service.schemas.shape import Shape
 
@@ -121,7 +122,7 @@ def _operation(route: Route, described: Described) -> Json:
     if parameters := [*map(_variable, route.variables), *described.parameters]:
         operation["parameters"] = parameters
     if described.body:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_name(described.body)}"}}}
+        content = {described.body_type: {"schema": {"$ref": f"#/components/schemas/{_name(described.body)}"}}}
         operation["requestBody"] = {"required": described.body_required, "content": content}
     operation["responses"] = _responses(route, described)
     operation["security"] = _security(route)
@@ -142,7 +143,9 @@ def _responses(route: Route, described: Described) -> Json:
 
 
 def _faults(route: Route) -> Json:
-    return fault_refs(TABLE[route.endpoint].faults, reaches_upstream=route.metering == "hold")
+    described = TABLE[route.endpoint]
+    passes_on = route.metering == "hold" or described.passes_errors_on
+    return fault_refs(described.faults, reaches_upstream=passes_on)
 
 
 def _security(route: Route) -> list[Json]:

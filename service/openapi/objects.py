@@ -49,6 +49,12 @@ def list_of(name: str) -> Json:
     )
 
 
+def page_of(name: str) -> Json:
+    """A page of what a project has stored, as OpenAI's lists are; `last_id` is the next call's `after`."""
+    ids = dict.fromkeys(("first_id", "last_id"), MAYBE_TEXT)
+    return object_of({"object": const("list"), "data": array_of(ref(name)), **ids, "has_more": YES_OR_NO})
+
+
 _SECRET = object_of({"hint": TEXT, "expires_at": MAYBE_TIME})
 _OWN_KEY: Json = {
     "id": TEXT,
@@ -154,6 +160,39 @@ _CHAT: Json = {
     "choices": array_of(_CHOICE),
 }
 
+_RESPONSE_USAGE = open_object({"input_tokens": WHOLE, "output_tokens": WHOLE, "total_tokens": WHOLE})
+_RESPONSE: Json = {
+    "id": TEXT,
+    "object": const("response"),
+    "created_at": {"type": "number"},
+    "model": TEXT,
+    "status": TEXT,
+    "output": array_of(open_object({"type": TEXT})),
+}
+
+_TEXT_CHOICE = open_object({"index": WHOLE, "text": TEXT, "finish_reason": MAYBE_TEXT})
+_TEXT_COMPLETION: Json = {
+    "id": TEXT,
+    "object": const("text_completion"),
+    "created": WHOLE,
+    "model": TEXT,
+    "choices": array_of(_TEXT_CHOICE),
+}
+# Without `completion_tokens` where there are none.
+_TEXT_USAGE = open_object({"prompt_tokens": WHOLE, "total_tokens": WHOLE}, {"completion_tokens": WHOLE})
+_EMBEDDING = open_object(
+    {
+        "object": const("embedding"),
+        "index": WHOLE,
+        "embedding": {"oneOf": [array_of({"type": "number"}), {**TEXT, "description": "In base64."}]},
+    }
+)
+_EMBEDDINGS: Json = {"object": const("list"), "data": array_of(_EMBEDDING), "model": TEXT}
+_JUDGEMENT = open_object({"flagged": YES_OR_NO, "categories": {"type": "object"}})
+
+_MEDIA_USAGE = open_object({}, {"input_tokens": WHOLE, "output_tokens": WHOLE, "seconds": {"type": "number"}})
+_IMAGES: Json = {"created": WHOLE, "data": array_of(open_object({}, {"b64_json": TEXT}))}
+
 _ROUND: Json = {
     "index": WHOLE,
     "content": MAYBE_TEXT,
@@ -184,6 +223,37 @@ _CONTINUATION: Json = {
     "usage": _CHAT_USAGE,
     "cost_usd": USD,
     "incomplete_details": object_of({"reason": {"type": "string", "enum": list(_REASONS)}}),
+    "store": {**YES_OR_NO, "description": "Where it was asked for: whether it could be kept."},
+}
+
+_EXAMPLE = object_of({"user": TEXT, "assistant": TEXT})
+_PRESET: Json = {
+    "object": const("preset"),
+    "name": TEXT,
+    "model": MAYBE_TEXT,
+    "system": MAYBE_TEXT,
+    "examples": {"type": ["array", "null"], "items": _EXAMPLE},
+    "parameters": {"type": "object"},
+    "updated_at": TIME,
+}
+_QUOTE_REASONS = (*_ERROR_DETAILS["properties"]["reason"]["enum"], "rate_limit_exceeded", None)
+_QUOTE: Json = {
+    "object": const("quote"),
+    "admitted": YES_OR_NO,
+    "reason": {"enum": list(_QUOTE_REASONS), "description": "Why it would be refused now."},
+    "min_cost_usd": {**USD, "description": "The input as it is counted, at its cheapest, without output."},
+    "max_cost_usd": {**USD, "description": "What is held for it; of a continuation, for all its rounds."},
+    "input_tokens": WHOLE,
+    "max_output_tokens": {**WHOLE, "description": "Of each choice; of a continuation, in all its rounds."},
+    "remaining_usd": {**MAYBE_USD, "description": "What remains now, before the call."},
+}
+_FILE: Json = {
+    "id": TEXT,
+    "object": const("file"),
+    "bytes": WHOLE,
+    "created_at": WHOLE,
+    "filename": TEXT,
+    "purpose": TEXT,
 }
 
 _MODEL = open_object({"id": TEXT, "object": const("model")}, {"created": WHOLE, "owned_by": TEXT})
@@ -192,8 +262,24 @@ OBJECTS: dict[str, Json] = {
     "Error": object_of({"error": object_of(_ERROR, optional=("details",))}),
     "UpstreamError": open_object({"error": {"type": "object"}}),
     "ChatCompletion": open_object(_CHAT, {"usage": _CHAT_USAGE}),
-    "Continuation": object_of(_CONTINUATION, optional=("incomplete_details",)),
+    "Images": open_object(_IMAGES, {"usage": _MEDIA_USAGE}),
+    "Transcript": open_object({"text": TEXT}, {"usage": _MEDIA_USAGE}),
+    "TextCompletion": open_object(_TEXT_COMPLETION, {"usage": _TEXT_USAGE}),
+    "EmbeddingList": open_object(_EMBEDDINGS, {"usage": _TEXT_USAGE}),
+    "ModerationResult": open_object({"id": TEXT, "model": TEXT, "results": array_of(_JUDGEMENT)}),
+    "Response": open_object(_RESPONSE, {"usage": {"anyOf": [_RESPONSE_USAGE, {"type": "null"}]}}),
+    "DeletedResponse": open_object({"id": TEXT, "deleted": YES_OR_NO}),
+    "InputTokenCount": open_object({"object": const("response.input_tokens"), "input_tokens": WHOLE}),
+    "Continuation": object_of(_CONTINUATION, optional=("incomplete_details", "store")),
     "TokenCount": object_of(_TOKEN_COUNT, optional=("tokens",)),
+    "Quote": object_of(_QUOTE),
+    "Preset": object_of(_PRESET),
+    "PresetList": page_of("Preset"),
+    "DeletedPreset": object_of({"name": TEXT, "object": const("preset"), "deleted": YES_OR_NO}),
+    "DeletedContinuation": object_of({"id": TEXT, "object": const("continuation"), "deleted": YES_OR_NO}),
+    "File": open_object(_FILE),
+    "FileList": page_of("File"),
+    "DeletedFile": open_object({"id": TEXT, "object": const("file"), "deleted": YES_OR_NO}),
     "Model": _MODEL,
     "ModelList": open_object({"object": const("list"), "data": array_of(ref("Model"))}),
     "OwnKey": object_of(_OWN_KEY),

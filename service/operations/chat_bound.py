@@ -10,7 +10,6 @@ refuses it.
 Output: the cap times the choices, at the dearest output class.
 """
 
-import json
 from typing import Any
 
 from service.errors import InvalidRequest, ModelNotPriced
@@ -19,7 +18,7 @@ from service.operations.base import Body
 from service.pricing.catalog import Model
 from service.pricing.images import most_image_tokens
 from service.pricing.rates import Rates
-from service.pricing.tokens import count_at_most
+from service.pricing.tokens import most_text_tokens
 
 SMALL_BODY_BYTES = 2_048
 ALLOWANCE_TOKENS = 64
@@ -30,10 +29,15 @@ REASONING_FLOOR_TOKENS = 4_096
 MOST_PICO_USD = 2**53
 
 
-def chat_demand(body: Body, model: Model) -> Demand:
-    """The bound of a chat body. Raises ModelNotPriced if it can reach a class without a rate."""
+def chat_demand(body: Body, model: Model, more_tokens: int = 0) -> Demand:
+    """The bound of a chat body. Raises ModelNotPriced if it can reach a class without a rate.
+
+    `more_tokens` of input are not in the body yet: what a continuation's earlier rounds will have added.
+    """
     fields = body.fields
-    input_tokens = _input_tokens(body, model)
+    input_tokens = _input_tokens(body, model) + more_tokens
+    if model.context_window is not None:
+        input_tokens = min(input_tokens, model.context_window)
     rates = model.rates.at(input_tokens)
     input_rate, output_rate = _input_rate(body, rates, model), _output_rate(body, rates, model)
     cap, floor = _cap(body, model)
@@ -53,8 +57,13 @@ def chat_demand(body: Body, model: Model) -> Demand:
 
 def _cap(body: Body, model: Model) -> tuple[int, int]:
     """The cap in tokens, and the least it may be narrowed to (0: not at all)."""
-    own = body.fields.get("max_completion_tokens") or body.fields.get("max_tokens")
-    return text_cap(own, model, has_unknown=bool(body.unknown))
+    return text_cap(own_cap(body), model, has_unknown=bool(body.unknown))
+
+
+def own_cap(body: Body) -> int | None:
+    """The cap that the caller gave, in either field."""
+    own: int | None = body.fields.get("max_completion_tokens") or body.fields.get("max_tokens")
+    return own
 
 
 def text_cap(own: int | None, model: Model, *, has_unknown: bool) -> tuple[int, int]:
@@ -90,7 +99,7 @@ def _input_tokens(body: Body, model: Model) -> int:
                 f"The input of '{model.name}' cannot be bounded: its context window is not known.",
                 param="messages",
             )
-        tokens = count_at_most(_text(body.fields), model.encoding, window) + (media_tokens or 0)
+        tokens = most_text_tokens(_without_images(body.fields), model.encoding, window) + (media_tokens or 0)
     tokens += ALLOWANCE_TOKENS + (TOOLS_ALLOWANCE_TOKENS if _has_tools(body.fields) else 0)
     return tokens if window is None else min(tokens, window)
 
@@ -128,8 +137,8 @@ def _costs_input(model: Model) -> bool:
     return any((rates.input, rates.cached_input, rates.cache_write, rates.audio_input, rates.image_input))
 
 
-def _text(fields: dict[str, Any]) -> str:
-    """The body as JSON, images left out."""
+def _without_images(fields: dict[str, Any]) -> dict[str, Any]:
+    """The body, images left out."""
 
     def bare(message: dict[str, Any]) -> dict[str, Any]:
         content = message.get("content")
@@ -138,7 +147,7 @@ def _text(fields: dict[str, Any]) -> str:
         return {**message, "content": [part for part in content if part.get("type") != "image_url"]}
 
     messages = [bare(message) for message in fields["messages"]]
-    return json.dumps({**fields, "messages": messages}, ensure_ascii=False)
+    return {**fields, "messages": messages}
 
 
 def _input_rate(body: Body, rates: Rates, model: Model) -> int:

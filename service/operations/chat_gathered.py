@@ -59,12 +59,13 @@ class _Choice:
 
     def _add_call(self, number: Any, call: dict[str, Any]) -> None:
         number = number if type(number) is int else 0
-        found = self._calls.setdefault(number, {"id": None, "type": "function", "function": {}})
+        kind = "custom" if isinstance(call.get("custom"), dict) else "function"
+        found = self._calls.setdefault(number, {"id": None, "type": kind, kind: {}})
         found["id"] = call.get("id") or found["id"]
-        function = call.get("function")
-        for name, part in function.items() if isinstance(function, dict) else ():
+        body, texts = call.get(kind), found.setdefault(kind, {})
+        for name, part in body.items() if isinstance(body, dict) else ():
             if isinstance(part, str):
-                found["function"][name] = found["function"].get(name, "") + part
+                texts[name] = texts.get(name, "") + part
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

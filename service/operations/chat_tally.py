@@ -28,7 +28,8 @@ def read_chat_usage(body: dict[str, Any]) -> Usage | None:
         )
     except (KeyError, TypeError):
         return None
-    return usage if usage.is_possible() else None
+    # A usage of nothing at all is none: something was asked.
+    return usage if usage.is_possible() and (usage.input_tokens or usage.output_tokens) else None
 
 
 def _detail(details: Any, name: str) -> int:
@@ -56,12 +57,12 @@ class ChatTally:
 
     def add_final(self, body: dict[str, Any]) -> None:
         self._add_head(body)
-        for number, choice in enumerate(_choices(body)):
+        for number, choice in enumerate(choices_of(body)):
             self._add_message(number, choice.get("message"))
 
     def add_chunk(self, chunk: dict[str, Any]) -> None:
         self._add_head(chunk)
-        for choice in _choices(chunk):
+        for choice in choices_of(chunk):
             index = choice.get("index")
             self._add_message(index if isinstance(index, int) else 0, choice.get("delta"))
 
@@ -72,11 +73,15 @@ class ChatTally:
         return False
 
     def output_tokens(self, encoding: str | None) -> int:
+        return sum(self.tokens_by_choice(encoding).values())
+
+    def tokens_by_choice(self, encoding: str | None) -> dict[int, int]:
+        """As `output_tokens`, by the number of the choice."""
         # A piece of a stream holds a token or more, however short its text.
-        return sum(
-            max(count_tokens("".join(texts), encoding or COUNTING_ENCODING), self._pieces[choice])
+        return {
+            choice: max(count_tokens("".join(texts), encoding or COUNTING_ENCODING), self._pieces[choice])
             for choice, texts in self._texts.items()
-        )
+        }
 
     def cap_passed(self, cap_tokens: int, encoding: str | None) -> bool:
         # Another vocabulary may need far fewer tokens for the same text than the one that counts here.
@@ -104,7 +109,8 @@ class ChatTally:
             self._bytes += len(text.encode("utf-8", "replace"))
 
 
-def _choices(body: dict[str, Any]) -> list[dict[str, Any]]:
+def choices_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The choices of an answer or a chunk, those that are objects."""
     choices = body.get("choices")
     return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
 
@@ -113,10 +119,9 @@ def _visible(message: dict[str, Any]) -> list[str]:
     """The texts of a message or a delta that are output tokens."""
     texts = [message.get("content"), message.get("refusal"), message.get("reasoning_content")]
     tools = message.get("tool_calls")
-    calls = (
-        [call.get("function") for call in tools if isinstance(call, dict)] if isinstance(tools, list) else []
-    )
-    for call in [*calls, message.get("function_call")]:
-        if isinstance(call, dict):
-            texts += [call.get("name"), call.get("arguments")]
+    calls = [call for call in tools if isinstance(call, dict)] if isinstance(tools, list) else []
+    bodies = [call.get(kind) for call in calls for kind in ("function", "custom")]
+    for body in [*bodies, message.get("function_call")]:
+        if isinstance(body, dict):
+            texts += [body.get("name"), body.get("arguments"), body.get("input")]
     return [text for text in texts if isinstance(text, str) and text]

@@ -15,7 +15,7 @@ from genai_prices.data import providers
 from genai_prices.types import ClauseEquals, ClauseOr, ModelInfo
 
 from service.errors import ModelNotPriced
-from service.pricing.maxima import max_output_tokens, reasons
+from service.pricing.maxima import context_window, max_output_tokens, reasons
 from service.pricing.price_file import FileModel, read_price_file
 from service.pricing.rates import ModelRates, Rates, model_rates
 from service.pricing.tokens import encoding_name
@@ -40,6 +40,16 @@ class Model:
     encoding: str | None
     tier: str
 
+    @property
+    def takes_either_cap(self) -> bool:
+        """Whether the output cap is good in both of the fields that there are for it (OpenAI's own)."""
+        return self.encoding is not None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing it does costs anything."""
+        return not self.rates.steps and not any(vars(self.rates.base).values())
+
 
 class Catalog:
     """All models. `today` is asked at each look-up, so rates change on their day without a restart."""
@@ -58,9 +68,13 @@ class Catalog:
         Raises ModelNotPriced when there are no rates. Which of them, and whether an output maximum, an
         endpoint needs, its operation knows.
         """
+        day = at.astimezone(UTC).date()
         if tier in (None, "auto"):
-            tier = self._default_tier
-        found = self._cached(name, tier, at.astimezone(UTC).date())
+            # A project's default tier is for the models that have it; the others are served as ever.
+            found = self._cached(name, self._default_tier, day)
+            found = self._cached(name, "default", day) if isinstance(found, str) else found
+        else:
+            found = self._cached(name, tier, day)
         if isinstance(found, str):
             raise ModelNotPriced(found, param="model")
         return found
@@ -91,11 +105,12 @@ class Catalog:
             return f"The model '{name}' has no price in the service tier '{tier}'."
         if rates.base == Rates():
             return f"The price of the model '{name}' is not known here."
+        window = context_window(name) or info.context_window
         return Model(
             name=name,
             rates=rates,
-            context_window=info.context_window,
-            max_output_tokens=max_output_tokens(name) or info.context_window,
+            context_window=window,
+            max_output_tokens=max_output_tokens(name) or window,
             reasons=reasons(name),
             output_cap_field="max_completion_tokens",
             encoding=encoding_name(name),

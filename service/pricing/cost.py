@@ -41,3 +41,14 @@ def cost_nano_usd(usage: Usage, model_rates: ModelRates) -> int:
         + usage.characters * (rates.character or 0)
     )
     return ceil_nano_usd(pico)
+
+
+def is_priced(usage: Usage, model_rates: ModelRates) -> bool:
+    """Whether the model has a rate for each unit of a usage: tokens, seconds, characters."""
+    rates = model_rates.at(usage.input_tokens)
+    has_token_rate = rates.input is not None or rates.output is not None
+    return not (
+        (usage.has_tokens and not has_token_rate)
+        or (usage.seconds and rates.second is None)
+        or (usage.characters and rates.character is None)
+    )

@@ -65,12 +65,34 @@ MAX_OUTPUT_TOKENS = {
     "gpt-5.6-sol": 128_000,
     "gpt-5.6-terra": 128_000,
     "gpt-5.6-luna": 128_000,
+    "gpt-6-sol": 128_000,
+    "gpt-6.1-sol": 128_000,
     "gpt-oss-20b": 131_072,
     "gpt-oss-120b": 131_072,
+    "davinci-002": 16_384,
+    "babbage-002": 16_384,
+    "gpt-4o-transcribe": 2_000,
+    "gpt-4o-transcribe-diarize": 2_000,
+    "gpt-4o-mini-transcribe": 2_000,
+}
+
+# Windows that the price data lacks, or rounds down: no bound may rest on a window that is too small. From
+# the same pages. Of the two base models the one number that is named is prompt and output together.
+CONTEXT_WINDOWS = {
+    "gpt-4.1": 1_047_576,
+    "gpt-4.1-mini": 1_047_576,
+    "gpt-4.1-nano": 1_047_576,
+    "gpt-4-32k": 32_768,
+    "gpt-5.5": 1_050_000,
+    "gpt-5.5-pro": 1_050_000,
+    "gpt-4o-mini-realtime-preview": 16_384,
+    "gpt-4o-realtime-preview": 32_768,
+    "davinci-002": 16_384,
+    "babbage-002": 16_384,
 }
 
 # Of these families every reasoning token counts as output and none is shown.
-_REASONING = re.compile(r"^(o\d|gpt-oss|codex-|gpt-([5-9]|\d\d)(?!.*-chat))")
+_REASONING = re.compile(r"^(o\d|gpt-oss|codex-|gpt-([5-9]|\d\d)(?!-chat))")
 
 
 def base_name(model: str) -> str:
@@ -84,6 +106,11 @@ def base_name(model: str) -> str:
 def max_output_tokens(model: str) -> int | None:
     """None if the table doesn't know it."""
     return MAX_OUTPUT_TOKENS.get(model.lower()) or MAX_OUTPUT_TOKENS.get(base_name(model))
+
+
+def context_window(model: str) -> int | None:
+    """None if the table doesn't know it."""
+    return CONTEXT_WINDOWS.get(base_name(model))
 
 
 def reasons(model: str) -> bool:

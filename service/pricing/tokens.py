@@ -6,7 +6,7 @@ the reply's primer), https://github.com/openai/openai-cookbook/blob/main/example
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ COUNTING_ENCODING = "o200k_base"
 TOKENS_PER_MESSAGE = 3
 TOKENS_PER_NAME = 1
 TOKENS_FOR_REPLY = 3
+# What may stand around a string where it is put into a prompt.
+TOKENS_PER_STRING = 2
 
 # Models before gpt-4o; everything newer speaks o200k_base.
 _CL100K = re.compile(r"^(ft:)?(gpt-3\.5|gpt-35|gpt-4(?![.o])|text-embedding|babbage-002|davinci-002)")
@@ -79,15 +81,38 @@ def counted_input_tokens(body: dict[str, Any], encoding: str | None) -> int:
     return total
 
 
-def _texts(message: dict[str, Any]) -> Iterable[str]:
-    for field in ("role", "name", "content", "refusal"):
-        value = message.get(field)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list):
-            yield from (part["text"] for part in value if isinstance(part.get("text"), str))
-    if calls := message.get("tool_calls"):
-        yield json.dumps(calls, separators=(",", ":"), ensure_ascii=False)
+def most_text_tokens(fields: dict[str, Any], encoding: str | None, most: int | None) -> int:
+    """The most tokens a body's text can be, up to `most`.
+
+    Counted twice: as JSON, with its syntax and names, and string by string as a model gets them. JSON's
+    escapes can make fewer tokens than the characters they stand for, so neither alone is a bound.
+    """
+    as_json = count_at_most(json.dumps(fields, ensure_ascii=False), encoding, most)
+    if encoding is None or as_json == most:
+        return as_json
+    by_string = sum(count_at_most(text, encoding, most) + TOKENS_PER_STRING for text in texts_of(fields))
+    return max(as_json, by_string if most is None else min(by_string, most))
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, but for names and for what `type` says."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for member in value:
+            yield from texts_of(member)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            if name != "type":
+                yield from texts_of(member)
+
+
+def _texts(message: dict[str, Any]) -> Iterator[str]:
+    """Every text of a message, wherever it stands; pictures, files and sound are none."""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = [part for part in content if part.get("type") not in ("image_url", "file", "input_audio")]
+    return texts_of({**message, "content": content})
 
 
 def warm_up() -> None:

@@ -36,6 +36,11 @@ class Usage:
             and self.audio_output_tokens + self.image_output_tokens <= self.output_tokens
         )
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether any of it is tokens; seconds and characters alone are counted exactly."""
+        return self.input_tokens > 0 or self.output_tokens > 0
+
     def counts(self) -> dict[str, int]:
         """The classes by name, for a row and a rollup."""
         return vars(self).copy()

@@ -95,6 +95,7 @@ class StreamOptions(Shape):
 class ChatParameters(Shape):
     """What goes unchanged into a chat completion, be it a caller's own or a continuation's round."""
 
+    best_of = Refused("chat completions have no candidates besides their choices")
     max_tokens = Integer(
         "Deprecated: use `max_completion_tokens`.", min=1, max=MAX_OUTPUT_TOKENS, deprecated=True
     )

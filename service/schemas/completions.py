@@ -1,7 +1,8 @@
 """The body of POST /v1/completions: every documented parameter, typed and bounded.
 
-Source: openai/types/completion_create_params.py (openai 3.54). Unknown parameters pass: `check.unknown_fields`
-names them. `best_of` streams nothing, as documented: what it throws away could not be seen, nor counted.
+Source: openai/types/completion_create_params.py (openai 3.54). Unknown parameters pass, and
+`check.unknown_fields` names them. `best_of` streams nothing, as documented: what it throws away could
+not be seen, nor counted.
 """
 
 from typing import Any

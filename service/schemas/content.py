@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from service.schemas.faults import fault
+from service.schemas.faults import fault, missing
 from service.schemas.fields import ListOf, Object, OneOf, Refused, String, Tagged
 from service.schemas.shape import Shape
 
@@ -42,6 +42,29 @@ def _file_data(value: str) -> None:
     _base64(value[head.end() :] if head else value)
 
 
+def image_url_field(**rest: Any) -> String:
+    checks = [_image_url]
+    return String("An http(s) URL or a base64 data URL.", max=MAX_DATA_CHARACTERS, validate=checks, **rest)
+
+
+def file_data_field(**rest: Any) -> String:
+    about = "The file as a base64 data URL, or in base64."
+    return String(about, min=1, max=MAX_DATA_CHARACTERS, validate=[_file_data], **rest)
+
+
+def file_id_field() -> String:
+    """Whether the file is the project's own is asked before anything is held; no schema can know."""
+    return String("The id of a file that this project has uploaded.", min=1, max=256)
+
+
+def require_one(data: dict[str, Any], usual: str, other: str) -> None:
+    """Exactly one of two fields is there."""
+    if data.get(usual) is None and data.get(other) is None:
+        raise missing(usual)
+    if data.get(usual) is not None and data.get(other) is not None:
+        raise fault("invalid_parameter_combination", f"{usual} and {other} exclude each other", at=other)
+
+
 def _kind(name: str) -> String:
     return String("What kind of part this is.", choices=[name], required=True)
 
@@ -66,9 +89,7 @@ class RefusalPart(Shape):
 
 
 class ImageURL(Shape):
-    url = String(
-        "An http(s) URL or a base64 data URL.", max=MAX_DATA_CHARACTERS, validate=[_image_url], required=True
-    )
+    url = image_url_field(required=True)
     detail = String("How closely the image is read.", choices=["auto", "low", "high", "original"])
 
 
@@ -87,22 +108,19 @@ class AudioPart(Part):
     input_audio = Object("The audio.", InputAudio(), required=True)
 
 
-class InlineFile(Shape):
-    file_data = String(
-        "The file as a base64 data URL, or in base64.",
-        min=1,
-        max=MAX_DATA_CHARACTERS,
-        validate=[_file_data],
-        required=True,
-    )
+class GivenFile(Shape):
+    file_data = file_data_field()
     filename = String("The file's name.", max=1024)
-    file_id = Refused("files are taken inline, as file_data")
-    file_url = Refused("files are taken inline, as file_data")
+    file_id = file_id_field()
+    file_url = Refused("files are taken inline, as file_data, or by their id")
+
+    def check_together(self, data: dict[str, Any]) -> None:
+        require_one(data, "file_data", "file_id")
 
 
 class FilePart(Part):
     type = _kind("file")
-    file = Object("The file.", InlineFile(), required=True)
+    file = Object("The file.", GivenFile(), required=True)
 
 
 _TEXT = {"text": TextPart()}

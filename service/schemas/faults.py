@@ -53,7 +53,9 @@ def fault(code: Code, phrase: str, at: str | None = None) -> ValidationError:
 
 
 def wrong_type(expected: str, value: Any) -> ValidationError:
-    return fault("invalid_type", f"expected {expected}, but got {JSON_NAMES[type(value)]} instead")
+    # What no JSON holds came as a part of a form.
+    got = JSON_NAMES.get(type(value), "a file")
+    return fault("invalid_type", f"expected {expected}, but got {got} instead")
 
 
 def missing(name: str) -> ValidationError:

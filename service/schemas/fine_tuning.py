@@ -7,6 +7,7 @@ an example. Every error names its line.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from service.errors import InvalidRequest
@@ -17,10 +18,11 @@ _SYSTEM = ("system", "developer")
 
 
 def read_examples(text: str) -> tuple[str | None, list[dict[str, str]]]:
-    """The system message, if there is one, and the pairs. Raises InvalidRequest, whose param is `examples`."""
+    """The system message, if there is one, and the pairs. Raises InvalidRequest (param `examples`)."""
     system: str | None = None
     pairs: list[dict[str, str]] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(): a JSON string may hold other line ends as they are.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         own, found = _read_line(number, line)
@@ -44,7 +46,7 @@ def _read_line(number: int, line: str) -> tuple[str | None, list[dict[str, str]]
         raise _wrong(number, "expected an object with 'messages', an array")
     said = [_said(number, message) for message in messages]
     system = said.pop(0)[1] if said[0][0] in _SYSTEM else None
-    pairs = list(_pairs(number, said))
+    pairs = list(_pairs(said))
     if not pairs:
         raise _wrong(number, "no pair of a user's and an assistant's message was found")
     return system, pairs
@@ -52,7 +54,8 @@ def _read_line(number: int, line: str) -> tuple[str | None, list[dict[str, str]]
 
 def _said(number: int, message: Any) -> tuple[str, str]:
     """A message's role and text."""
-    role, content = (message.get("role"), message.get("content")) if isinstance(message, dict) else (None, None)
+    fields = message if isinstance(message, dict) else {}
+    role, content = fields.get("role"), fields.get("content")
     if role not in (*_SYSTEM, "user", "assistant"):
         raise _wrong(number, "expected messages with the role system, developer, user or assistant")
     if not isinstance(content, str):
@@ -60,9 +63,9 @@ def _said(number: int, message: Any) -> tuple[str, str]:
     return role, content
 
 
-def _pairs(number: int, said: list[tuple[str, str]]) -> Iterator[dict[str, str]]:
+def _pairs(said: list[tuple[str, str]]) -> Iterator[dict[str, str]]:
     """Each user's message with the answer to it."""
-    for (role, text), (next_role, answer) in zip(said, said[1:], strict=False):
+    for (role, text), (next_role, answer) in pairwise(said):
         if role == "user" and next_role == "assistant":
             yield {"user": text, "assistant": answer}
 

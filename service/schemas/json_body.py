@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 from service.errors import InvalidRequest
 
 MAX_DEPTH = 128
+# More than any real body has; a hundred thousand times "[]," would keep a worker busy for seconds.
+MAX_CONTAINERS = 100_000
+MAX_MEMBERS = 300_000
 _HALF_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -31,6 +34,8 @@ def read_json_exact(raw: bytes) -> dict[str, Any]:
 
 
 def _read(raw: bytes, decoder: json.JSONDecoder) -> dict[str, Any]:
+    if raw.count(b"{") + raw.count(b"[") > MAX_CONTAINERS or raw.count(b'":') > MAX_MEMBERS:
+        raise InvalidRequest("The request body holds too many values.", code="invalid_value")
     try:
         body = decoder.decode(raw.decode("utf-8"))
         _require_sound(raw, body)

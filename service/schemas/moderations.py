@@ -3,7 +3,7 @@
 Moderation is free, and the request goes up without a hold: so no model is taken that could be another.
 """
 
-from service.schemas.content import TextPart, image_part
+from service.schemas.content import ImagePart, TextPart
 from service.schemas.faults import fault
 from service.schemas.fields import ListOf, OneOf, String, Tagged
 from service.schemas.shape import Shape
@@ -12,8 +12,12 @@ MAX_INPUTS = 2_048
 
 
 def _only_moderation(model: str) -> None:
-    if "moderation" not in model.lower():
+    # A fine-tuned model (`ft:...`) may have any name.
+    if "moderation" not in model.lower() or ":" in model:
         raise fault("unsupported_value", "only a moderation model costs nothing")
+
+
+_PART = Tagged("A text or an image.", "type", {"text": TextPart(), "image_url": ImagePart()})
 
 
 class ModerationSchema(Shape):
@@ -21,6 +25,14 @@ class ModerationSchema(Shape):
     input = OneOf(
         "What is to be judged.",
         String("One text."),
-        ListOf("Several, or texts and images.", OneOf("One of them.", String("A text.")), max=MAX_INPUTS, min=1),
+        ListOf(
+            "Several texts, or parts of text and images.",
+            OneOf("One of them.", String("A text."), _PART),
+            min=1,
+            max=MAX_INPUTS,
+        ),
         required=True,
     )
+
+
+MODERATION = ModerationSchema()

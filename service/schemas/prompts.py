@@ -5,7 +5,7 @@ Source: openai/types/completion_create_params.py and embedding_create_params.py 
 
 from typing import Any
 
-from service.schemas.fields import Integer, ListOf, OneOf, String
+from service.schemas.fields import Integer, ListOf, OneOf, Strict, String
 
 MAX_PROMPTS = 2_048
 # Far beyond any window: the upstream says which prompt is too long for its model.
@@ -33,14 +33,14 @@ class Prompts(OneOf):
     def __init__(self, about: str, *, min_characters: int = 0, **rest: Any) -> None:
         text = String("A text.", min=min_characters)
         texts = ListOf("Several texts.", text, min=1, max=MAX_PROMPTS)
-        many_ids = ListOf("Several texts as token ids.", TokenIds(), min=1, max=MAX_PROMPTS)
-        super().__init__(about, text, texts, TokenIds(), many_ids, **rest)
+        ids = TokenIds()
+        several_ids = ListOf("Several texts as token ids.", ids, min=1, max=MAX_PROMPTS)
+        super().__init__(about, text, texts, ids, several_ids, **rest)
         self.expected = "a string or an array"  # type: ignore[misc]
-        self._by_member: dict[type, Any] = {str: texts, int: self.alternatives[2], list: many_ids}
-        self._texts = texts
+        self._by_member: dict[type, Strict] = {str: texts, int: ids, list: several_ids}
 
     def deserialize(self, value: Any, attr: Any = None, data: Any = None, **rest: Any) -> Any:
         if type(value) is list:
-            kind = type(value[0]) if value else str
-            return self._by_member.get(kind, self._texts).deserialize(value)
+            kind = type(value[0]) if value and type(value[0]) in self._by_member else str
+            return self._by_member[kind].deserialize(value)
         return super().deserialize(value, attr, data, **rest)

@@ -7,10 +7,13 @@ from service.schemas.fields import String
 from service.schemas.messages import messages_field
 from service.schemas.shape import Shape
 
+# Every token of the text is listed in the answer.
+MAX_CHARACTERS = 300_000
+
 
 class TokensSchema(Shape):
     model = String("The model whose encoding counts.", min=1, max=256, required=True)
-    input = String("A text to split into tokens.")
+    input = String("A text to split into tokens.", max=MAX_CHARACTERS)
     messages = messages_field()
 
     def check_together(self, data: dict[str, Any]) -> None:

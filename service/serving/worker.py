@@ -5,14 +5,23 @@ if their callers had hung up. What they used is booked before the worker exits.
 """
 
 import gc
+import json
+from contextlib import suppress
 from typing import Any
 
 import gevent
 from gunicorn.workers.ggevent import GeventWorker
 
+from service.errors import InvalidRequest
 from service.logs import log
 from service.services import Services
 from service.serving.options import AFTER_DRAIN_SECONDS
+
+LAST_WORDS_SECONDS = 0.5
+BAD_REQUEST = (
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+    "x-spendgate-error-source: spendgate\r\nConnection: close\r\n\r\n{body}"
+)
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -38,6 +47,16 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Ctrl-C in a terminal reaches the workers too; it means the same as SIGTERM here."""
         self.handle_exit(sig, frame)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What never became a request gets an answer in the same shape as any other error."""
+        if req is not None:
+            super().handle_error(req, client, addr, exc)
+            return
+        log.info("bad_request", error=type(exc).__name__)
+        body = json.dumps(InvalidRequest("This is not a valid HTTP request.").body())
+        with suppress(OSError):
+            client.sendall(BAD_REQUEST.format(length=len(body), body=body).encode())
+
     def run(self) -> None:
         try:
             super().run()
@@ -56,9 +75,14 @@ class Worker(GeventWorker):  # type: ignore[misc]
         own = self._services()
         if own is None:
             return
+        own.gateway.close()
         gevent.sleep(own.settings.drain_seconds)
         if ended := own.gateway.drain():
             log.warning("drained", calls=ended)
+        # Everything is booked. The last words have a moment to go out; who is still connected after that
+        # is idle, or waits for an answer that nobody waits for any more.
+        gevent.sleep(LAST_WORDS_SECONDS)
+        self.cfg.set("graceful_timeout", 0)
 
     def _services(self) -> Services | None:
         app = getattr(self, "wsgi", None)

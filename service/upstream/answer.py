@@ -10,12 +10,15 @@ from typing import Any
 import httpx2
 
 from service.errors import UpstreamError
-from service.upstream.errors import translate
+from service.upstream.errors import StillComing, translate
 
 # How long the end of a stream is waited for: of one that was told to stop, so that everything it had
 # sent is counted, and of one that is complete, so that its connection can be used again.
 LEFT_SECONDS = 0.1
 LEFT_READ_SECONDS = 0.02
+# A read that took no longer than this did not wait.
+READ_AT_ONCE_SECONDS = 0.001
+MOST_LEFT_SECONDS = 5.0
 
 _DOWN = {
     "content-type",
@@ -35,7 +38,7 @@ class Answer:
         self._response = response
         self._pieces: Iterator[bytes] | None = None
         self.status: int = response.status_code
-        self.headers = {n: v for n, v in response.headers.items() if _goes_down(n)}
+        self.headers = {n: v for n, v in response.headers.items() if _goes_down(n) and _is_plain(v)}
         self.request_id: str | None = response.headers.get("x-request-id")
         kind = response.headers.get("content-type", "")
         self.is_event_stream = kind.lower().startswith("text/event-stream")
@@ -59,7 +62,8 @@ class Answer:
             raise translate(error) from error
 
     def stop(self) -> Iterator[bytes]:
-        """Tell the upstream that nobody listens any more; gives what it had sent by then."""
+        """Tell the upstream that nobody listens any more; gives what it had sent by then. Raises Unanswered
+        if that was more than could be read."""
         sock = self._socket()
         _shut(sock, socket.SHUT_WR)
         try:
@@ -69,14 +73,24 @@ class Answer:
             _shut(sock, socket.SHUT_RDWR)
 
     def left(self) -> Iterator[bytes]:
-        """The bytes up to the end, if that is near: reading goes on for LEFT_SECONDS and no longer."""
-        sock, deadline = self._socket(), time.monotonic() + LEFT_SECONDS
+        """The bytes up to the end, if that is near. What lies there already is read however much it is;
+        waiting for more ends after LEFT_SECONDS in all."""
+        sock, waited, began = self._socket(), 0.0, time.monotonic()
         patience = sock.gettimeout() if sock is not None else None
         if sock is not None:
             sock.settimeout(LEFT_READ_SECONDS)
         try:
-            while time.monotonic() < deadline and (piece := self.next_piece()) is not None:
+            while waited < LEFT_SECONDS:
+                asked = time.monotonic()
+                piece = self.next_piece()
+                if piece is None:
+                    return
+                waited += max(0.0, time.monotonic() - asked - READ_AT_ONCE_SECONDS)
                 yield piece
+                if time.monotonic() - began > MOST_LEFT_SECONDS:
+                    raise StillComing("The upstream had sent more than could be read.")
+        except StillComing:
+            raise
         except UpstreamError:
             return  # nothing more has come
         finally:
@@ -102,12 +116,37 @@ class Answer:
         return sock
 
 
+class Pieces:
+    """An answer's body as it comes. Iterate for bytes; close it in any case, started or not."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """Raises UpstreamError where the upstream breaks off: the server then breaks off as well."""
+        piece = self._answer.next_piece()
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        self._answer.close()
+
+
 def _shut(sock: Any, how: int) -> None:
     if sock is None or sock.fileno() < 0:
         return
     # On a twin: a TLS socket's own shutdown would also forget how to read what is still to come.
     with suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as twin:
         twin.shutdown(how)
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a header's value can be sent on: anything but visible ASCII would fail at the caller's end."""
+    return value.isascii() and value.isprintable()
 
 
 def _goes_down(name: str) -> bool:

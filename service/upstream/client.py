@@ -4,17 +4,29 @@ A retried call may be billed twice, and callers' own SDKs retry anyway. The SDK 
 addresses and versions right; the bytes that go up are the caller's own.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Protocol
 
 import httpx2
 import openai
 
 from service.upstream.answer import Answer
 from service.upstream.errors import Unanswered, translate
-from service.upstream.transport import Urllib3Transport
+from service.upstream.transport import BODY_TYPE, Urllib3Transport
 
 CONNECT_TIMEOUT_SECONDS = 10.0
+
+
+class OnDisk(Protocol):
+    """A body that lies on disk, and the type it came with."""
+
+    @property
+    def content_type(self) -> str: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __len__(self) -> int: ...
 
 
 class Upstream:
@@ -38,7 +50,7 @@ class Upstream:
     def post(
         self,
         path: str,
-        body: bytes,
+        body: bytes | OnDisk,
         *,
         stream: bool,
         headers: Mapping[str, str],
@@ -48,7 +60,7 @@ class Upstream:
 
         The time-out is for each read, as SDKs have it, and can only be shorter than the upstream's own.
         """
-        options: Any = {"headers": {"content-type": "application/json", **headers}}
+        options: Any = {"headers": {**_described(body), **headers}}
         if timeout_seconds is not None:
             options["timeout"] = min(timeout_seconds, self._timeout_seconds)
         try:
@@ -70,11 +82,30 @@ class Upstream:
             raise Unanswered("The upstream's answer could not be read.") from error
         return Answer(response)
 
-    def get(self, path: str) -> Answer:
-        """Ask for something that is free. Raises NotSent, Unanswered, TimedOut."""
+    def get(self, path: str, *, stream: bool = False) -> Answer:
+        """Ask for something that is free; of a `stream` the body is not read yet. Raises NotSent,
+        Unanswered, TimedOut."""
+        return self._ask(partial(self._client.get, stream=stream), path)
+
+    def delete(self, path: str) -> Answer:
+        """Delete something that is stored. Raises as `get` does."""
+        return self._ask(self._client.delete, path)
+
+    def _ask(self, method: Callable[..., httpx2.Response], path: str) -> Answer:
         try:
-            return Answer(self._client.get(path, cast_to=httpx2.Response))
+            return Answer(method(path, cast_to=httpx2.Response))
         except openai.APIStatusError as error:
             return Answer(error.response)
         except openai.APIConnectionError as error:
             raise translate(error.__cause__ or error) from error
+
+
+def _described(body: bytes | OnDisk) -> dict[str, str]:
+    """The headers that say what a body is."""
+    if isinstance(body, bytes):
+        return {"content-type": "application/json"}
+    return {
+        "content-type": "application/octet-stream",
+        BODY_TYPE: body.content_type,
+        "content-length": str(len(body)),
+    }

@@ -28,6 +28,10 @@ class Unanswered(UpstreamError):
         super().__init__(message, headers=MAY_BE_BILLED)
 
 
+class StillComing(Unanswered):
+    """An answer that was given up was longer than could be read: nobody knows what it cost."""
+
+
 class TimedOut(UpstreamTimeout):
     """The request was sent and no answer came in time: nobody knows what it cost."""
 

@@ -4,7 +4,7 @@ httpx2's own pool slows down as connections grow; urllib3's does not, and works 
 sockets. Nothing is decoded, retried or redirected: bytes go through as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import httpx2
 import urllib3
@@ -12,6 +12,8 @@ import urllib3
 MOST_IDLE_CONNECTIONS = 1_000
 READ_BYTES = 65_536
 
+# The SDK builds a body of the type multipart/form-data itself. One that is sent as it came has its type here.
+BODY_TYPE = "x-body-type"
 # What of a request goes up. The caller's key, organization and project never do.
 _UP = ("authorization", "content-type", "accept", "openai-beta", "x-client-request-id", "user-agent")
 
@@ -44,11 +46,14 @@ class Urllib3Transport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         headers = {name: request.headers[name] for name in _UP if name in request.headers}
         headers["accept-encoding"] = "identity"
+        if BODY_TYPE in request.headers:
+            headers["content-type"] = request.headers[BODY_TYPE]
+            headers["content-length"] = request.headers["content-length"]
         try:
             response = self._pool.request(
                 request.method,
                 str(request.url),
-                body=request.read() or None,
+                body=_body(request),
                 headers=headers,
                 timeout=_timeout(request),
                 preload_content=False,
@@ -72,6 +77,14 @@ class Urllib3Transport(httpx2.BaseTransport):
 
     def close(self) -> None:
         self._pool.clear()
+
+
+def _body(request: httpx2.Request) -> bytes | Iterable[bytes] | None:
+    """The body, if it is at hand; else its pieces, as they come from disk."""
+    if BODY_TYPE not in request.headers:
+        return request.read() or None
+    assert isinstance(request.stream, httpx2.SyncByteStream)
+    return request.stream
 
 
 def _timeout(request: httpx2.Request) -> urllib3.Timeout:

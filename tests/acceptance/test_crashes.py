@@ -13,8 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import urllib3
 
+from service.config import Settings
 from service.serving.embedded_redis import EmbeddedRedis, start_embedded_redis
+from service.wiring import open_stores
 from tests.harness import Caller, Sandbox, Service, at_once, eventually
 
 IN_FLIGHT = 50
@@ -216,3 +219,51 @@ def test_sigterm_with_fifty_open_streams_settles_them_all_and_exits_with_zero(
         assert billed <= again.spent() <= billed * 110 // 100
     finally:
         after.kill()
+
+
+def test_sigterm_ends_a_continuation_after_the_round_it_is_in(
+    sandbox: Sandbox, redis_server: EmbeddedRedis
+) -> None:
+    service = Service(sandbox.url, REDIS_URL=redis_server.url, SPENDGATE_DRAIN_SECONDS=3)
+    caller = service.new_key()
+    body = {"model": "gpt-4o-mini", "prompt": "Listen to your", "rounds": 32, "max_tokens": 5}
+    sandbox.misbehave(delay_ms=400)
+    answers: list[dict[str, object]] = []
+    run = threading.Thread(target=lambda: answers.append(caller.post("/v1/continuations", body).json()))
+    run.start()
+    eventually(lambda: sandbox.bill()["count"] == 2)
+    assert service.terminate() == 0
+    run.join()
+    assert answers[0]["status"] == "incomplete"
+    after = Service(sandbox.url, REDIS_URL=redis_server.url)
+    try:
+        again = Caller(after, {"id": caller.id, "key": caller.secret})
+        assert (again.held(), again.in_doubt()) == (0, 0)
+        assert again.spent() == sandbox.billed_nano_usd()
+    finally:
+        after.kill()
+
+
+def test_a_worker_that_comes_up_while_redis_is_unfit_waits_for_it(
+    sandbox: Sandbox, redis_server: EmbeddedRedis
+) -> None:
+    service = Service(sandbox.url, workers=1, REDIS_URL=redis_server.url, SPENDGATE_WORKER_LEASE_SECONDS=2)
+    try:
+        caller = service.new_key()
+        with open_stores(Settings(), redis_server.url).client as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            eventually(lambda: caller.chat(max_tokens=1).status == 503)
+            os.kill(_children(service.popen.pid, "worker"), signal.SIGKILL)
+            eventually(lambda: _answers(service), seconds=20)
+            assert caller.chat(max_tokens=1).status == 503
+            client.config_set("maxmemory-policy", "noeviction")
+        eventually(lambda: caller.chat(max_tokens=1).status == 200, seconds=20)
+    finally:
+        service.kill()
+
+
+def _answers(service: Service) -> bool:
+    try:
+        return service.request("GET", "/healthz").status == 200
+    except urllib3.exceptions.HTTPError:
+        return False

@@ -72,7 +72,7 @@ def test_command_joins_the_redis_of_a_running_service(run: Run, tmp_path: Path) 
     ("environment", "told"),
     [
         ({"REDIS_URL": "unix:///nonexistent/redis.sock"}, "REDIS_URL: Redis does not answer"),
-        ({"REDIS_URL": "http://example.org"}, "REDIS_URL must begin with"),
+        ({"REDIS_URL": "http://example.org"}, "REDIS_URL must be like"),
         ({"SPENDGATE_PORT": "eighty"}, "SPENDGATE_PORT must be a whole number"),
         ({"SPENDGATE_DATA_DIR": "/dev/null/x"}, "cannot be used"),
     ],

@@ -1,4 +1,4 @@
-"""Leases and the sweeper: whose holds go to in doubt, when, and what is left alone. The clock is the test's."""
+"""Leases and the sweeper: whose holds go to in doubt, when, and what is left alone. Tests hold the clock."""
 
 import os
 import signal

@@ -186,6 +186,17 @@ def test_money_never_expires(bench: Bench, title: str) -> None:
     assert all(":cancelled:" in name for name in expiring)
 
 
+@pytest.mark.parametrize("end", ["settle h1 5", "release h1", "cancel h1"])
+@pytest.mark.parametrize("doubt", [[], ["doubt h1"]])
+def test_hold_that_has_ended_leaves_nothing_of_itself(bench: Bench, doubt: list[str], end: str) -> None:
+    clerk = Clerk(bench)
+    for operation in ["reserve h1 a 10", *doubt, end]:
+        clerk.do(*operation.split())
+    worker = bench.ledger.worker
+    for name in (names.held(bench.shard, worker), names.doubt(bench.shard)):
+        assert [field for field in bench.client.hkeys(name) if field.startswith(f"{worker}.")] == []
+
+
 def test_cancelled_id_is_remembered_for_an_hour(bench: Bench) -> None:
     clerk = Clerk(bench)
     clerk.do("cancel", "h1")

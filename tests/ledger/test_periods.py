@@ -1,13 +1,15 @@
 """Periods: their names and bounds in a time zone, and that a call belongs to the one that admitted it."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.errors import InsufficientQuota
+from service.errors import InsufficientQuota, LedgerUnavailable
 from service.ledger import ledger as ledger_module
+from service.ledger.holds import Scope
 from service.ledger.periods import KINDS, period_at
 from tests.ledger.conftest import Bench
 
@@ -129,3 +131,20 @@ def test_stale_period_takes_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bench.ledger, "_run", watched)
     bench.reserve(account, 1)
     assert [reply[0] for reply in replies] == ["stale_period", "admitted"]
+
+
+@pytest.mark.parametrize(
+    ("edge", "word"),
+    [((0, -1), "stale_period"), ((0, 0), "admitted"), ((1, -1), "admitted"), ((1, 0), "stale_period")],
+)
+def test_period_begins_and_ends_to_the_microsecond(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, edge: tuple[int, int], word: str
+) -> None:
+    """A worker that is sure of its period asks at a moment of Redis' clock just inside or outside."""
+    account = bench.key(body={"period": "day"})
+    period = account.scopes[0].period_at(bench.ledger.now_ms())
+    now_us = (period.start_ms, period.end_ms)[edge[0]] * 1000 + edge[1]
+    monkeypatch.setattr(Scope, "period_at", lambda *_: period)
+    with suppress(LedgerUnavailable):
+        bench.reserve(account, 1, now_us=now_us)
+    assert bench.ledger.reply[0] == word

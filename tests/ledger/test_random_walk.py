@@ -8,7 +8,7 @@ import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -23,6 +23,8 @@ from service.ledger.verify import verify
 from tests.ledger.conftest import Bench, RecordingLedger, booking
 
 STEPS = 2_000
+FIXED_SEEDS = (1, 2)
+REASONS = ("hard_limit_reached", "exceeds_remaining", "in_doubt", "budget_in_flight")  # the gravest first
 DAY_US = 86_400_000_000
 # Six days over the end of a month, and over a Sunday.
 START_US = int(datetime(2026, 11, 27, 20, tzinfo=UTC).timestamp()) * 1_000_000
@@ -60,7 +62,7 @@ class Model:
         if hold_id in self.given_up:
             return "cancelled"
         reasons = {self._reason(label, period, bound) for label, period in accounts}
-        for reason in ("hard_limit_reached", "exceeds_remaining", "in_doubt", "budget_in_flight"):
+        for reason in REASONS:
             if reason in reasons:
                 return reason
         self.holds[hold_id] = ModelHold("held", bound, accounts, worker)
@@ -138,10 +140,8 @@ class Walk:
         bench = self.bench
         bench.ledger = worker
         hold = None
-        try:
+        with suppress(Refused, LedgerUnavailable):
             hold = bench.reserve(account, bound, hold_id=hold_id, now_us=self.now_us)
-        except (Refused, LedgerUnavailable):
-            pass
         asked = hold or self._as_asked(account, worker, hold_id)
         places = [(label, period) for _, label, period in asked.scopes]
         self.periods |= set(zip(account.scopes, (period for _, period in places), strict=True))
@@ -234,12 +234,14 @@ class Walk:
 def _replayable(seed: int, done: list[str]) -> Iterator[None]:
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told with its seed
         last = "\n  ".join(done[-10:])
         pytest.fail(f"SPENDGATE_WALK_SEED={seed}, step {len(done)}: {error!r}\nafter\n  {last}")
 
 
-@pytest.mark.parametrize("seed", [int(SEED)] if SEED else [1, 2, random.SystemRandom().randrange(10**9)])
+@pytest.mark.parametrize(
+    "seed", [int(SEED)] if SEED else [*FIXED_SEEDS, random.SystemRandom().randrange(10**9)]
+)
 def test_ledger_agrees_with_its_model_after_every_step(own_bench: Bench, seed: int) -> None:
     walk, done = Walk(own_bench, seed), []
     with _replayable(seed, done):
@@ -247,12 +249,6 @@ def test_ledger_agrees_with_its_model_after_every_step(own_bench: Bench, seed: i
             done.append(walk.step())
             walk.check()
         assert verify(own_bench.client) == []
-    for word in (
-        "admitted",
-        "cancelled",
-        "hard_limit_reached",
-        "exceeds_remaining",
-        "in_doubt",
-        "budget_in_flight",
-    ):
-        assert any(step.endswith(f": {word}") for step in done), word
+    answers = {step.rpartition(": ")[2] for step in done if step.startswith("reserve")}
+    # A walk that met none of some answer would prove less than it seems; those that never change meet all.
+    assert seed not in FIXED_SEEDS or answers == {"admitted", "cancelled", *REASONS}

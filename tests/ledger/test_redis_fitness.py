@@ -38,6 +38,13 @@ def test_silent_redis_refuses_to_start() -> None:
         check_redis(connect("unix:///nowhere/redis.sock"))
 
 
+@pytest.mark.parametrize("url", ["redis://u:hunter2@h?db=x", "redis://u:hunter2@h?socket_timeout=hunter2"])
+def test_address_that_cannot_be_read_is_refused_without_telling_it(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^REDIS_URL cannot be read") as caught:
+        connect(url)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_old_redis_is_called_old() -> None:
     """Before 7.0 it knows neither script flags nor SET with NX and GET."""
 

@@ -116,7 +116,8 @@ def test_counter_of_a_scope_that_the_books_know_and_it_does_not_is_named(
 
 def _damage_spent(bench: Bench, account: Account) -> str:
     bench.client.hset(account.scopes[0].name, f"spent:{_period(bench, account)}", "much")
-    return f"{account.scopes[0].label} spent:{_period(bench, account)} is 'much', the books say '300': not both are numbers"
+    counter = f"{account.scopes[0].label} spent:{_period(bench, account)}"
+    return f"{counter} is 'much', the books say '300': not both are numbers"
 
 
 def _damage_books(bench: Bench, account: Account) -> str:

@@ -95,7 +95,7 @@ def test_answer_of_an_unpriced_model_or_tier_is_priced_as_asked() -> None:
         ("o3", 100_000, True),
         ("gpt-5", 128_000, True),
         ("gpt-5-chat-latest", 16_384, False),
-        ("gpt-6-sol", 1_050_000, True),  # not in the table: the whole window
+        ("gpt-6-luna", 1_050_000, True),  # not in the table: the whole window
     ],
 )
 def test_model_knows_its_most_output_and_whether_it_reasons(name: str, most: int, reasons: bool) -> None:
@@ -105,9 +105,16 @@ def test_model_knows_its_most_output_and_whether_it_reasons(name: str, most: int
 
 @pytest.mark.parametrize(
     ("name", "encoding"),
-    [("gpt-4o", "o200k_base"), ("gpt-5", "o200k_base"), ("gpt-4.1", "o200k_base"), ("gpt-4", "cl100k_base"),
-     ("gpt-4-turbo", "cl100k_base"), ("gpt-3.5-turbo", "cl100k_base"), ("text-embedding-3-small", "cl100k_base")],
-)  # fmt: skip
+    [
+        ("gpt-4o", "o200k_base"),
+        ("gpt-5", "o200k_base"),
+        ("gpt-4.1", "o200k_base"),
+        ("gpt-4", "cl100k_base"),
+        ("gpt-4-turbo", "cl100k_base"),
+        ("gpt-3.5-turbo", "cl100k_base"),
+        ("text-embedding-3-small", "cl100k_base"),
+    ],
+)
 def test_model_knows_its_vocabulary(name: str, encoding: str) -> None:
     assert model(name).encoding == encoding
 
@@ -115,3 +122,11 @@ def test_model_knows_its_vocabulary(name: str, encoding: str) -> None:
 def test_is_priced_is_a_question_about_the_default_tier(catalog_of: MakeCatalog) -> None:
     catalog = catalog_of('[models."local-*"]\ninput = 0\noutput = 0\n')
     assert [catalog.is_priced(name) for name in ("gpt-4o", "local-1", "nobody")] == [True, True, False]
+
+
+def test_models_without_the_configured_default_tier_are_served_at_the_standard_one() -> None:
+    catalog = Catalog(None, default_tier="priority")
+    assert catalog.model("gpt-4o-mini", None, AT).tier == "priority"
+    assert catalog.model("text-embedding-3-small", None, AT).tier == "default"
+    with pytest.raises(ModelNotPriced):
+        catalog.model("text-embedding-3-small", "priority", AT)

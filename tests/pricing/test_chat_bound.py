@@ -151,15 +151,13 @@ def test_no_usage_within_the_cap_costs_more_than_the_bound(name: str, tier: str)
     rng, found = random.Random(SEED), model(name, tier)
     audio = name == "gpt-audio"
     for size in (1, 3_000, 900_000):
-        extra = {"modalities": ["text", "audio"]} if audio else {}
-        choices = rng.choice((1, 3))
-        body = chat_body(
-            messages=[{"role": "user", "content": "wo rd " * (size // 4)}], max_completion_tokens=900, n=choices,
-            **extra,
-        )  # fmt: skip
+        fields: dict[str, Any] = {"max_completion_tokens": 900, "n": rng.choice((1, 3))}
+        if audio:
+            fields["modalities"] = ["text", "audio"]
+        body = chat_body(messages=[{"role": "user", "content": "wo rd " * (size // 4)}], **fields)
         demand = chat_demand(body, found)
         for _ in range(300):
-            usage = _random_usage(rng, demand.input_tokens, demand.cap_tokens * choices, audio=audio)
+            usage = _random_usage(rng, demand.input_tokens, demand.cap_tokens * fields["n"], audio=audio)
             assert usage.is_possible()
             assert cost_nano_usd(usage, found.rates) <= bound_nano_usd(demand), (usage, SEED)
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, Decimal
+from itertools import pairwise
 from typing import Any
 
 import genai_prices
@@ -84,7 +85,7 @@ def test_longer_prompts_are_never_cheaper(tier: str) -> None:
         except ModelNotPriced:
             continue
         steps = [rates.base, *(step for _, step in reversed(rates.steps))]
-        for shorter, longer in zip(steps, steps[1:], strict=False):
+        for shorter, longer in pairwise(steps):
             for name in vars(shorter):
                 assert (getattr(longer, name) or 0) >= (getattr(shorter, name) or 0), (info.id, name)
 

@@ -256,7 +256,7 @@ def test_wrong_message_is_refused(message: dict[str, Any], param: str, code: str
             "invalid_value",
         ),
         ({"type": "file", "file": {}}, ".file.file_data", "missing_required_parameter"),
-        ({"type": "file", "file": {"file_id": "file-1"}}, ".file.file_id", "unsupported_value"),
+        ({"type": "file", "file": {"filename": "a"}}, ".file.file_data", "missing_required_parameter"),
         ({"type": "file", "file": {"file_url": "https://x.example/"}}, ".file.file_url", "unsupported_value"),
         ({"type": "file", "file": {"file_data": "data:,x"}}, ".file.file_data", "invalid_value"),
         ({"type": "file", "file": {"file_data": "not base64"}}, ".file.file_data", "invalid_value"),

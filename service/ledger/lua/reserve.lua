@@ -6,7 +6,8 @@
 --       3 cancelled:<hold>   string  there: the caller has given up, nothing may be taken
 --       4 the key            hash    the first scope; carries the key's state
 --       5.. further scopes   hash
--- ARGV  1 hold id            2 worker          3 the secret's field in the key (secret:<sha256>)
+-- ARGV  1 hold id ('' = only look: the same reply, but nothing is written)
+--       2 worker          3 the secret's field in the key (secret:<sha256>)
 --       4 model              5 the hold's record (JSON, kept as it is)
 --       6 input bound        pico-USD, all prompts
 --       7 output rate        pico-USD per token of cap, all choices
@@ -116,7 +117,7 @@ for i, s in ipairs(scopes) do
   if s.rpm then
     local cost = math.floor(MINUTE_US / s.rpm)
     local full_at = math.max(s.tat_requests, now_us)
-    if full_at - now_us + cost > MINUTE_US and full_at > now_us then
+    if full_at - now_us + cost > MINUTE_US then
       return {'rate_limited', 'requests', i, s.title, s.rpm, math.ceil((full_at - now_us + cost - MINUTE_US) / 1000)}
     end
     s.new_tat_requests = full_at + cost
@@ -138,6 +139,7 @@ if worst then
 end
 
 -- Everything is decided; from here on only writes.
+if ARGV[1] == '' then return {'admitted', bound, cap, remaining, soft_exceeded, now_us} end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[5], ARGV[1] .. '#', bound)
 redis.call('SADD', KEYS[2], ARGV[2])
 for _, s in ipairs(scopes) do

@@ -1,7 +1,7 @@
 """The sandbox: an OpenAI-compatible upstream that costs nothing, answers the same each time and bills truly.
 
-It speaks `POST /v1/chat/completions` (plain and streamed) and `GET /v1/models`, takes any key or none,
-and keeps a bill of its own, apart from the service's arithmetic: `GET /sandbox/bill`, cleared by DELETE.
+It speaks the endpoints in `app.ROUTES`, plain and streamed as OpenAI has them, takes any key or none, and
+keeps a bill of its own, apart from the service's arithmetic: `GET /sandbox/bill`, cleared by DELETE.
 
 It misbehaves on request. The knobs travel in the body's `metadata` (a map of strings), because a gateway
 in front passes that on untouched. `PUT /sandbox/defaults` takes the same map and lays it under each
@@ -25,9 +25,11 @@ request's own; DELETE removes it. An unknown knob or value is answered 400.
     sandbox_service_tier       the tier it says it served at, and bills
     sandbox_model              the model it says it served, and bills if that has a price
     sandbox_ignore_cap         "1": does not honour max_completion_tokens and max_tokens
-    sandbox_finish_reason      the finish_reason it gives
+    sandbox_finish_reason      the finish_reason it gives; of a response: "content_filter" leaves it
+                               incomplete, "failed" failed
 
 Tokens are counted as OpenAI's cookbook counts them; what is no text counts a fixed number (`tokens.py`).
+Recordings are decoded and billed at their true length; speech is silence, images are one pixel.
 A stream whose client hangs up is billed for the prompt, the reasoning and the tokens written by then.
 """
 

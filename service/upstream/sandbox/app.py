@@ -8,7 +8,19 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from service.upstream.sandbox import chat, control, models
+from service.upstream.sandbox import (
+    chat,
+    completions,
+    control,
+    embeddings,
+    files,
+    images,
+    models,
+    moderations,
+    responses,
+    speech,
+    transcripts,
+)
 from service.upstream.sandbox.call import Endpoint, State, openai_endpoint
 from service.upstream.sandbox.connection import ConnectionDropped
 from service.upstream.sandbox.refusal import Refusal
@@ -27,6 +39,23 @@ def _rule(method: str, path: str, endpoint: Endpoint) -> Rule:
 ROUTES = Map(
     [
         _rule("POST", "/v1/chat/completions", openai_endpoint(chat.complete)),
+        _rule("POST", "/v1/completions", openai_endpoint(completions.complete)),
+        _rule("POST", "/v1/embeddings", openai_endpoint(embeddings.embed)),
+        _rule("POST", "/v1/moderations", openai_endpoint(moderations.moderate)),
+        _rule("POST", "/v1/responses", openai_endpoint(responses.create)),
+        _rule("POST", "/v1/responses/input_tokens", openai_endpoint(responses.count_input)),
+        _rule("GET", "/v1/responses/<id>", openai_endpoint(responses.show)),
+        _rule("DELETE", "/v1/responses/<id>", openai_endpoint(responses.delete)),
+        _rule("POST", "/v1/images/generations", openai_endpoint(images.draw)),
+        _rule("POST", "/v1/images/edits", openai_endpoint(images.draw)),
+        _rule("POST", "/v1/audio/transcriptions", openai_endpoint(transcripts.transcribe)),
+        _rule("POST", "/v1/audio/translations", openai_endpoint(transcripts.transcribe)),
+        _rule("POST", "/v1/audio/speech", openai_endpoint(speech.speak)),
+        _rule("POST", "/v1/files", openai_endpoint(files.upload)),
+        _rule("GET", "/v1/files", openai_endpoint(files.list_files)),
+        _rule("GET", "/v1/files/<id>", openai_endpoint(files.show)),
+        _rule("GET", "/v1/files/<id>/content", openai_endpoint(files.content)),
+        _rule("DELETE", "/v1/files/<id>", openai_endpoint(files.delete)),
         _rule("GET", "/v1/models", openai_endpoint(models.list_models)),
         _rule("GET", "/v1/models/<id>", openai_endpoint(models.get_model)),
         _rule("GET", "/sandbox/bill", control.read_bill),

@@ -36,15 +36,45 @@ def cost_usd(model: str, service_tier: str, usage: Mapping[str, Any]) -> Decimal
     return total.quantize(NANO_USD, rounding=ROUND_CEILING)
 
 
+def has_price(model: str, price: str) -> bool:
+    """Whether a model is priced in that unit, by the name genai-prices has for it."""
+    info = find_model(model)
+    return info is not None and getattr(info.get_prices(datetime.now(UTC), {}), price) is not None
+
+
 def _priced_usage(usage: Mapping[str, Any]) -> Usage:
-    """A chat completion's usage, in genai-prices' words."""
-    details = usage["prompt_tokens_details"]
+    """A usage object of any endpoint, in genai-prices' words."""
+    if "seconds" in usage:
+        return Usage(audio_seconds=usage["seconds"])
+    if "characters" in usage:
+        return Usage(input_characters=usage["characters"])
+    return _priced_media(usage) if "input_tokens" in usage else _priced_text(usage)
+
+
+def _priced_media(usage: Mapping[str, Any]) -> Usage:
+    """Images, transcripts and speech. What is not told apart is image, of an image's usage."""
+    heard = usage.get("input_token_details") or {}
+    shown = usage.get("input_tokens_details") or {}
+    all_drawn = {"image_tokens": usage["output_tokens"] if "image_tokens" in shown else 0}
+    drawn = usage.get("output_tokens_details") or all_drawn
+    return Usage(
+        input_tokens=usage["input_tokens"],
+        input_audio_tokens=heard.get("audio_tokens", 0),
+        input_image_tokens=shown.get("image_tokens", 0),
+        output_tokens=usage["output_tokens"],
+        output_image_tokens=drawn.get("image_tokens", 0),
+    )
+
+
+def _priced_text(usage: Mapping[str, Any]) -> Usage:
+    """A usage object in genai-prices' words. Completions of texts have no details, embeddings no output."""
+    details = usage.get("prompt_tokens_details") or {}
     return Usage(
         input_tokens=usage["prompt_tokens"],
-        cache_read_tokens=details["cached_tokens"],
+        cache_read_tokens=details.get("cached_tokens", 0),
         cache_write_tokens=details.get("cache_write_tokens", 0),
-        input_audio_tokens=details["audio_tokens"],
-        output_tokens=usage["completion_tokens"],
+        input_audio_tokens=details.get("audio_tokens", 0),
+        output_tokens=usage.get("completion_tokens", 0),
     )
 
 

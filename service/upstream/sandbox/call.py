@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from service.upstream.sandbox.bill import Bill, cost_usd, find_model
 from service.upstream.sandbox.connection import ENVIRON_KEY, Connection
 from service.upstream.sandbox.knobs import Knobs, read_knobs
 from service.upstream.sandbox.refusal import Refusal
+from service.upstream.sandbox.stored import StoredFile
 
 HTML_PAGE = "<html>\r\n<head><title>Sandbox</title></head>\r\n<body><h1>Sandbox</h1></body>\r\n</html>\r\n"
 ERROR_TYPES = {429: "requests"}
@@ -26,6 +28,8 @@ class State:
 
     bill: Bill = field(default_factory=Bill)
     defaults: dict[str, str] = field(default_factory=dict)
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    responses: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,19 @@ def openai_endpoint(endpoint: Callable[..., Response]) -> Endpoint:
 
 
 def _read_call(state: State, request: Request) -> Call:
-    body = read_json_object(request) if request.method == "POST" else {}
+    body = _read_body(request) if request.method == "POST" else {}
     metadata = body.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise Refusal("'metadata' must be an object.", param="metadata", code="invalid_type")
     knobs = read_knobs({**state.defaults, **metadata})
     return Call(request, body, knobs, state, Connection(request.environ.get(ENVIRON_KEY)))
+
+
+def _read_body(request: Request) -> dict[str, Any]:
+    """The JSON object, or the texts of a form (its files stay with the request)."""
+    if request.mimetype == "multipart/form-data":
+        return dict(request.form.items())
+    return read_json_object(request)
 
 
 def read_json_object(request: Request) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Completion:
         try:
             for choice in self._choices:
                 yield self._event(choice.index, _first_delta(choice))
-            for number, (choice, piece) in enumerate(_in_turn(self._choices)):
+            for number, (choice, piece) in enumerate(in_turn(self._choices)):
                 self._before_chunk(number)
                 yield self._event(choice.index, _delta(choice, piece))
                 written += piece.tokens
@@ -132,7 +132,7 @@ class Completion:
             yield self._event(choice.index, {}, choice.finish_reason)
         if self._wants_usage and not self._knobs.no_usage:
             chunk = self._head.begin("chat.completion.chunk")
-            yield _frame({**chunk, "choices": [], "usage": self._shown(usage)})
+            yield frame({**chunk, "choices": [], "usage": self._shown(usage)})
         yield b"data: [DONE]\n\n"
 
     @property
@@ -146,7 +146,7 @@ class Completion:
         chunk["choices"] = [choice]
         if self._wants_usage:
             chunk["usage"] = None
-        return _frame(chunk)
+        return frame(chunk)
 
     def _bill(self, visible_tokens: int, **marks: bool) -> dict[str, Any]:
         """Book the answer with so many tokens written; the true usage."""
@@ -212,11 +212,12 @@ def _tool_call(tool: ToolCall, text: str) -> dict[str, Any]:
     return {"id": tool.id, "type": tool.kind, tool.kind: {"name": tool.name, TOOL_INPUT[tool.kind]: text}}
 
 
-def _in_turn(choices: Iterable[Choice]) -> Iterator[tuple[Choice, Piece]]:
+def in_turn(choices: Iterable[Choice]) -> Iterator[tuple[Choice, Piece]]:
     """The pieces of all choices, one of each in turn, as a model that writes them side by side."""
     columns = [[(choice, piece) for piece in choice.pieces] for choice in choices]
     return (entry for row in zip_longest(*columns) for entry in row if entry is not None)
 
 
-def _frame(chunk: dict[str, Any]) -> bytes:
+def frame(chunk: dict[str, Any]) -> bytes:
+    """One server-sent event."""
     return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"

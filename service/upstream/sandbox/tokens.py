@@ -33,7 +33,7 @@ class Piece(NamedTuple):
 def encoding_of(model: str) -> bpe_openai.Encoding:
     """The encoding of a model, loaded once."""
     name = model.removeprefix("ft:")
-    is_old = name.startswith(("gpt-3.5", "gpt-35", "gpt-4"))
+    is_old = name.startswith(("gpt-3.5", "gpt-35", "gpt-4", "text-embedding", "babbage-002", "davinci-002"))
     is_new = name.startswith(("gpt-4o", "gpt-4.1", "gpt-4.5"))
     return load_encoding("cl100k_base" if is_old and not is_new else "o200k_base")
 
