@@ -33,7 +33,7 @@ def test_a_header_that_cannot_go_up_is_left_out(caller: Caller, upstream: RawUps
     assert "x-client-request-id" not in upstream.requests[-1].headers
 
 
-@pytest.mark.parametrize("path", ["/v1//chat/completions", "//v1/chat/completions", "/v1/chat//completions"])
+@pytest.mark.parametrize("path", ["/v1//chat/completions", "/v1/chat//completions"])
 def test_doubled_slashes_are_no_address(caller: Caller, path: str) -> None:
     connection = _connect(caller)
     connection.request("POST", path, BODY, {"authorization": f"Bearer {caller.secret}"})
