@@ -17,7 +17,7 @@ serve: setup
 	@exec $(BIN)/spendgate quickstart
 
 test: setup-dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

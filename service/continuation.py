@@ -57,9 +57,7 @@ class Continuations:
         self._clock = clock
         self._sleep = sleep
 
-    def run(
-        self, fields: dict[str, Any], incoming: Incoming, before: Sequence[dict[str, Any]] = ()
-    ) -> Run:
+    def run(self, fields: dict[str, Any], incoming: Incoming, before: Sequence[dict[str, Any]] = ()) -> Run:
         """All rounds, after what was said `before`. Raises the error of the first; a later one ends the run
         as incomplete."""
         run, deadline = begin(fields, before), self.deadline()

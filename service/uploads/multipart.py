@@ -23,7 +23,7 @@ MOST_TEXT_BYTES = 2 * 1024 * 1024
 
 _DISPOSITION = re.compile(
     r"""form-data; ?name=("?)([A-Za-z0-9_\[\]-]{1,100})\1"""
-    r"""(?:; ?filename=("[^"\r\n\x00]*"|[^\s"\\;]+))?(?:; ?filename\*=[^\s"\\;]+)?""",
+    r"""(?:; ?filename=("[^"\\\r\n\x00]*"|[^\s"\\;]+))?(?:; ?filename\*=[^\s"\\;]+)?""",
     re.IGNORECASE,
 )
 _HEADERS = {"content-disposition", "content-type", "content-length", "mime-version"}

@@ -87,7 +87,11 @@ def test_mistyped_secret_is_refused_without_redis(position: int) -> None:
     assert caught.value.code == "invalid_api_key"
 
 
-@pytest.mark.parametrize("text", ["", "sk-sg-", "sk-", "é" * 45, secrets.new_admin_key(), " " * 45])
+@pytest.mark.parametrize(
+    "text",
+    ["", "sk-sg-", "sk-", "é" * 45, secrets.new_admin_key(), " " * 45],
+    ids=["nothing", "a prefix", "a shorter one", "other letters", "an admin key", "blanks"],
+)
 def test_text_that_is_no_key_is_refused_without_redis(text: str) -> None:
     with pytest.raises(Unauthenticated):
         Keys(NoRedis(), None, None).authenticate(text)  # type: ignore[arg-type]

@@ -69,6 +69,9 @@ def test_settle_lands_after_redis_was_killed_and_started_again(
     own_redis: EmbeddedRedis, hasty_bench: Bench, landing: Landing, start_redis: StartRedis, tmp_path: Path
 ) -> None:
     hold = hasty_bench.reserve(hasty_bench.key(), 1000)
+    # While a sync of the file is under way Redis puts off writing to it, for up to two seconds.
+    with connect(own_redis.url, timeout_seconds=5) as patient:
+        assert patient.execute_command("WAITAOF", 1, 0, 0) == [1, 0]
     os.kill(own_redis.pid, signal.SIGKILL)
     own_redis.stop()
     assert landing.settle(hold, 700, **booking(hold)) is None

@@ -1,4 +1,4 @@
-"""The most that images and audio can count, against published tables and readings of the published calculator."""
+"""The most that images and audio can count, against published tables and readings of the calculator."""
 
 import pytest
 

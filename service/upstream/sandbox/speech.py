@@ -89,6 +89,6 @@ class Speech:
         spoken = self._call.body["input"]
         if self.is_by_character:
             return {"characters": len(spoken)}
-        text = count_tokens(spoken + self._call.body.get("instructions", ""), self._model)
+        text = count_tokens(spoken + (self._call.body.get("instructions") or ""), self._model)
         made = math.ceil(self._seconds * TOKENS_PER_SECOND * told / len(self._pieces))
         return {"input_tokens": text, "output_tokens": made, "total_tokens": text + made}
