@@ -170,23 +170,47 @@ def _check_rollups(snapshot: Snapshot) -> Iterator[str]:
 def _check_rows(client: Client, shard: str, snapshot: Snapshot) -> Iterator[str]:
     """Each row's balance is the one before it plus the row's cost; the last row's is the counter."""
     anchors = {f.removeprefix("row:"): v for f, v in snapshot.books.items() if f.startswith("row:")}
+    for name in snapshot.books:
+        if name.startswith("spent:") and name.removeprefix("spent:") not in anchors:
+            yield f"the books do not say which is the last row of {name.removeprefix('spent:')}"
     if not anchors:
         return
     last = max(anchors.values(), key=_row_order)
+    missing, first = dict(anchors), None
     balance: dict[str, int] = {}
     for row_id, row in _rows(client, shard, last):
-        cost = int(row["cost"])
-        for name, value in row.items():
-            if not name.startswith("spent:"):
-                continue
-            account = name.removeprefix("spent:")
-            before = balance.get(account, int(value) - cost)
-            if before + cost != int(value):
-                yield f"row {row_id} of {account} says {value} after {cost}, but {before} was before it"
-            balance[account] = int(value)
+        first = first or row_id
+        yield from _check_overrun(row_id, row)
+        for account, after in _balances(row):
+            cost = int(row["cost"])
+            before = balance.get(account, after - cost)
+            if before + cost != after:
+                yield f"row {row_id} of {account} says {after} after {cost}, but {before} was before it"
+            balance[account] = after
             if anchors.get(account) == row_id:
+                del missing[account]
                 booked = snapshot.books.get(f"spent:{account}", "0")
-                yield from _differ(f"last row of {account}", value, "the books", booked)
+                yield from _differ(f"last row of {account}", str(after), "the books", booked)
+    yield from _check_missing(missing, first, last)
+
+
+def _balances(row: dict[str, str]) -> Iterator[tuple[str, int]]:
+    for name, value in row.items():
+        if name.startswith("spent:"):
+            yield name.removeprefix("spent:"), int(value)
+
+
+def _check_overrun(row_id: str, row: dict[str, str]) -> Iterator[str]:
+    if (row["overrun"] == "1") != (int(row["cost"]) > int(row["bound"])):
+        told = f"overrun {row['overrun']}"
+        yield f"row {row_id} cost {row['cost']} of a hold of {row['bound']}, but says {told}"
+
+
+def _check_missing(missing: dict[str, str], first: str | None, last: str) -> Iterator[str]:
+    """Trimming takes the oldest rows of a shard and never its newest: no other row may be gone."""
+    for account, row_id in missing.items():
+        if row_id == last or (first is not None and _row_order(row_id) > _row_order(first)):
+            yield f"row {row_id}, the last one of {account}, is gone"
 
 
 def _rows(client: Client, shard: str, last: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -20,7 +20,6 @@ from service.ledger.rows import new_row
 from service.projects import Projects
 from service.schemas.admin import load_key_create
 from service.serving.embedded_redis import EmbeddedRedis, start_embedded_redis
-from service.wiring import Stores
 
 PATIENCE_SECONDS = 5
 
@@ -147,10 +146,22 @@ def everything(client: Any, pattern: str) -> dict[str, tuple[Any, bool]]:
     return dict(zip(found, zip(pipe.execute(), expires, strict=True), strict=True))
 
 
+@pytest.fixture(scope="session")
+def bench_client(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Redis for all benches: they set balances by hand, which nobody else's books would bear."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+        server = start_embedded_redis(tmp_path_factory.mktemp("bench"))
+    with server:
+        client = connect(server.url, timeout_seconds=PATIENCE_SECONDS)
+        yield client
+        client.connection_pool.disconnect()
+
+
 @pytest.fixture
-def bench(stores: Stores, project: str) -> Bench:
-    """A bench with a project of its own on the run's Redis."""
-    return Bench(stores.client, project)
+def bench(bench_client: Any, project: str) -> Bench:
+    """A bench with a project of its own on the benches' Redis."""
+    return Bench(bench_client, project)
 
 
 @pytest.fixture

@@ -176,3 +176,22 @@ def test_verify_is_exact_under_traffic(own_bench: Bench, account: Account) -> No
     for thread in threads:
         thread.join()
     assert found == [[]] * 30
+
+
+def test_a_newest_row_that_is_gone_is_named(own_bench: Bench, account: Account) -> None:
+    stream = names.ledger(account.shard)
+    newest = own_bench.client.xrevrange(stream, count=1)[0][0]
+    own_bench.client.xdel(stream, newest)
+    assert any(newest in problem and "is gone" in problem for problem in verify(own_bench.client))
+
+
+def test_rows_that_are_all_gone_are_named(own_bench: Bench, account: Account) -> None:
+    own_bench.client.delete(names.ledger(account.shard))
+    assert any("is gone" in problem for problem in verify(own_bench.client))
+
+
+def test_books_that_forgot_their_last_row_are_named(own_bench: Bench, account: Account) -> None:
+    books = names.books(account.shard)
+    anchor = next(field for field in own_bench.client.hkeys(books) if field.startswith("row:"))
+    own_bench.client.hdel(books, anchor)
+    assert any("do not say which is the last row" in problem for problem in verify(own_bench.client))
