@@ -12,6 +12,7 @@ from service.call import Call
 from service.errors import UpstreamError
 from service.operations.base import BytesTally
 from service.upstream.answer import Answer
+from service.upstream.errors import StillComing
 
 
 class MeteredBytes:
@@ -51,6 +52,8 @@ class MeteredBytes:
                 if not self._call.ended:
                     for piece in self._answer.stop():
                         self._take(piece)
+            except StillComing:
+                self._call.doubt()
             finally:
                 self._call.settle_received(self._tally)
         self._answer.close()
